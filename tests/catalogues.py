@@ -90,18 +90,28 @@ def texts() -> dict[str, tuple[str, list[str]]]:
 
 def marked_in(tree: ast.AST) -> Iterator[tuple[str, str]]:
     """(text, plural) of one file, in the order of its lines."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_VOICES":
+            yield from ((f"a voice\x04{trait}", "") for trait in _traits(node.value))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     for call in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):
         name = called(call)
         if name in MARKERS:
             if name in ("tr", "mark"):
                 yield from ((each, "") for each in choices_of(call.args[0]))
-            else:
+            elif name == "trn" or isinstance(call.args[1], ast.Constant):  # a name is marked where it is made
                 first, second = (constant(each) for each in call.args[:2])
                 yield (first, second) if name == "trn" else (f"{first}\x04{second}", "")
         else:
             for argument in told_by(call):
                 yield from ((text, "") for text in constants(argument) if text)
+
+
+def _traits(table: ast.expr) -> Iterator[str]:
+    """How the voices of a vendor sound, by the last words of each row: "warm, British"."""
+    for row in table.elts if isinstance(table, ast.Tuple) else ():
+        if isinstance(row, ast.Tuple):
+            yield from constant(row.elts[-1]).split(", ")
 
 
 def told_by(call: ast.Call) -> Iterator[ast.expr]:

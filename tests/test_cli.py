@@ -71,6 +71,10 @@ def test_wrong_usage_is_one_sentence_and_where_to_read_more(
         ("say ...", "There was nothing to say. Give it a text"),
         ("say hi --voice nobody --out a.wav", "There is no voice called nobody here. `companion voices`"),
         ("ask hi --model gtp-9", "Nobody known has a model called gtp-9, and Offline guide takes none."),
+        (
+            "say hi --provider piper --out a.wav",
+            "The voice “en_US-joe-medium” is not on this computer yet. Fetch",
+        ),
         ("journal import diary.zip", "There is no such file or folder. Look at its name: diary.zip"),
         ("journal merge copy.db", "There is no such file or folder. Look at its name: copy.db"),
         ("journal restore", "There is no backup yet. They make themselves"),
@@ -85,6 +89,11 @@ def test_what_is_not_there_is_a_sentence_with_a_next_step(
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.startswith(says)
+
+
+def test_what_is_fetched_is_fetched_from_a_terminal_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["transcribe", SPEECH, "--provider", "whisper"]) == 1
+    assert capsys.readouterr().err.endswith(" In a terminal: companion models fetch\n")
 
 
 def test_where_no_log_can_be_written_only_what_matters_is_said(

@@ -7,7 +7,7 @@ live_settings the settings of this run: changed at once, followed, saved
 roles       who has which role, by the settings alone; shown_roles is who had it last, for the first frame
 pool        who thinks, hears and speaks: providers with keys, addresses, policies and budget, as this turn's `Engines`
 fallbacks   one role in one turn: the chosen engine and those ticked to stand in; request_size says how much it carries
-warming     what the next turn needs, made ready while the person speaks
+warming     what the next turn needs, made ready while the person speaks; ahead is what opening needs
 outgoing    what left this computer today; metered counts and pays speech to speech; spending keeps what calls cost
 recovery    recordings without words: played, heard again, discarded, taken back
 played      sound that is no answer: a preview, a recording

@@ -121,6 +121,8 @@ def _what_next(error: CompanionError) -> str:
             spec = registry.find(error.provider)
             if step := next_step(error.kind, spec):
                 return step
+        if error.kind is Kind.ENGINE_MISSING and error.hint.startswith("Fetch it"):
+            return f"{error.hint} In a terminal: companion models fetch"
     return error.hint.replace("What you said is kept.", "").strip()
 
 

@@ -170,6 +170,13 @@ class HelpPage(QWidget):
             if self.list.item(row).data(Qt.ItemDataRole.UserRole) == name:
                 self.list.setCurrentRow(row)
 
+    def escape(self) -> bool:
+        """Leaves the search; False: nothing is looked for."""
+        if not self.search.text():
+            return False
+        self.search.clear()
+        return True
+
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._show()  # the talk key may be another one now
@@ -283,7 +290,5 @@ class HelpDialog(QDialog):
         return step(self, forward=next)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape and self.page.search.text():
-            self.page.search.clear()
-        else:
+        if event.key() != Qt.Key.Key_Escape or not self.page.escape():
             super().keyPressEvent(event)

@@ -16,8 +16,8 @@ from contextlib import suppress
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QDeadlineTimer, QEventLoop, QLocale, QSocketNotifier
-from PySide6.QtGui import QIcon
+from PySide6.QtCore import QDeadlineTimer, QEventLoop, QLocale, QSocketNotifier, QTimer
+from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
 from companion import tasks
@@ -49,10 +49,6 @@ DESKTOP_NAME = "companion"
 """Of the desktop entry, `app.desktop_entry.NAME`, and of the icon."""
 FRAME_MS = 500
 """Longest wait for the first frame; a window that opens minimised has none."""
-
-
-LET_IN_S = 0.005
-"""So long the loop does nothing but what the person has pressed meanwhile; then everything is opened."""
 
 
 def has_display() -> bool:
@@ -181,6 +177,8 @@ async def _live(
 ) -> None:
     import asyncio
 
+    from companion.app.ahead import load_ahead
+
     closing = asyncio.Event()
     faults.watch(asyncio.get_running_loop())
     if shows:
@@ -192,7 +190,10 @@ async def _live(
     qt = QApplication.instance()
     assert isinstance(qt, QApplication)
     qt.commitDataRequest.connect(shell.leave_soon)
-    await asyncio.sleep(LET_IN_S)
+    QTimer.singleShot(
+        0, QGuiApplication.sync
+    )  # what `_paint` left lies where nothing but the next event looks
+    await load_ahead()
     if door is not None:
         door.answers = {
             RAISE: shell.bring_to_front,

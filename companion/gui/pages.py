@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QStackedWidget, QWidget
@@ -148,7 +148,7 @@ class Pages(QStackedWidget):
 
     def refresh_shown(self) -> None:
         """Something in the journal has changed: a page that shows it reads it again."""
-        shown = self.currentWidget()
+        shown: Any = self.currentWidget()
         if "journal" in self.__dict__ and shown is self.journal:
             self.journal.refresh()
         if "insights" in self.__dict__ and shown is self.insights:
@@ -166,10 +166,9 @@ class Pages(QStackedWidget):
 
     def escape(self) -> bool:
         """Leaves what is open on the page that is shown; False: nothing is."""
-        if "help" in self.__dict__ and self.currentWidget() is self.help and self.help.search.text():
-            self.help.search.clear()
-            return True
-        return "journal" in self.__dict__ and self.currentWidget() is self.journal and self.journal.escape()
+        shown: Any = self.currentWidget()
+        made: tuple[Any, ...] = tuple(self.__dict__.get(name) for name in ("journal", "practices", "help"))
+        return any(page is shown and page.escape() for page in made if page is not None)
 
     def open_day(self, day: date) -> None:
         self.page_wanted.emit("journal")

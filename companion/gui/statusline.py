@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QFontMetrics, QResizeEvent
+from PySide6.QtGui import QFontMetrics, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
 from companion import days
@@ -191,10 +191,9 @@ class StatusLine(QWidget):
         self.cost.setVisible(bool(usd))
 
     def _show(self) -> None:
-        icon, kept = _KEPT.get(self._storage, _KEPT[""])
-        text = tr(kept)
+        text = tr(_KEPT.get(self._storage, _KEPT[""])[1])
         if not self._is_saved:
-            icon, text = "unlocked", tr("Not saved yet · kept in memory")
+            text = tr("Not saved yet · kept in memory")
         backups = self._backups_in_words() if self._is_saved and self._storage in _ON_DISK else ""
         kind = "caption" if self._is_saved else "warn"
         if self.kept.property("type") != kind:
@@ -204,9 +203,19 @@ class StatusLine(QWidget):
         self._kept_text = f"{text} · {backups}" if backups else text
         self._kept_short = tr("Saved · {backups}", backups=backups) if backups else text
         self._fit()
+        self.setFixedHeight(self._look.px(_HEIGHT_PX))
+        if self.isVisible():
+            self._draw()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._draw()
+
+    def _draw(self) -> None:
+        """The icon."""
+        icon = _KEPT.get(self._storage, _KEPT[""])[0] if self._is_saved else "unlocked"
         colour = self._look.colour("faint" if self._is_saved else "warn")
         self._icon.setPixmap(icons.pixmap(icon, colour, 12, self.devicePixelRatioF()))
-        self.setFixedHeight(self._look.px(_HEIGHT_PX))
 
     def _backups_in_words(self) -> str:
         """The last good one, where the last try failed or it is old; else nothing."""

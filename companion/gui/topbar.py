@@ -243,11 +243,11 @@ class TopBar(QWidget):
         self.step.setAccessibleName(tr("Finished") if is_over else tr("Step {where}", where=where).strip())
         self.step.setAccessibleDescription(self._purpose)
         self._dress()
-        self._fit()
+        self._fit_shown()
 
     def show_engine(self, role: Role, name: str, host: str) -> None:
         self.pills[role].show_engine(name, host)
-        self._fit()
+        self._fit_shown()
 
     def open_menu(self) -> None:
         """Practices to choose from, and a fresh start."""
@@ -276,6 +276,10 @@ class TopBar(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit()
+
+    def _fit_shown(self) -> None:
+        if self.isVisible():  # else it is fitted when it is shown
+            self._fit()
 
     def _fit(self) -> None:
         pills = sum(pill.full_width() + 14 for pill in self.pills.values())
@@ -306,6 +310,7 @@ class TopBar(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        self._fit()
         self._draw()
 
     def _draw(self) -> None:

@@ -49,7 +49,7 @@ def needs_passphrase() -> CompanionError:
     return CompanionError(
         Kind.NO_KEYRING,
         tr("Your journal needs a passphrase: there is no safe keyring here."),
-        hint=tr("Without one, what you say is kept until you close the window."),
+        hint=tr("Without one, what you say is kept for this run only."),
     )
 
 

@@ -42,6 +42,7 @@ from companion.records import Memory
 from companion.settings import Settings, changed
 from companion.vault import KeyState, MemoryVault, Vault
 
+PageT = TypeVar("PageT", bound=SettingsPage)
 GOOD_KEYS = {
     "openai": "sk-proj-aaaaaaaaaaaaaaaaaaaaaaaa7f3a",
     "anthropic": "sk-ant-bbbbbbbbbbbbbbbbbbbbbbbb1c2d",
@@ -400,6 +401,14 @@ async def shown(host: SettingsHost, font_scale: float = 1.0) -> AsyncIterator[Se
         await settle()
         dialog.deleteLater()
         await settle()
+
+
+async def page_of(dialog: SettingsDialog, name: str, kind: type[PageT]) -> PageT:
+    """The page of that name, shown."""
+    dialog.show_page(name)
+    await settle()
+    assert isinstance(dialog.page, kind)
+    return dialog.page
 
 
 @pytest.fixture

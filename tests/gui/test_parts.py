@@ -12,18 +12,16 @@ from companion.gui.settings.pages.talking import TalkingPage
 from companion.gui.settings.pages.thinking import ThinkingPage
 from companion.gui.settings.parts import PartCard
 from companion.settings import changed
-from tests.gui.settings_host import StagedHost, dialog, host, settle
+from tests.gui.settings_host import StagedHost, dialog, host, page_of, settle
 
 __all__ = ["dialog", "host"]
 
 
 async def card_of(dialog: SettingsDialog) -> PartCard:
-    dialog.show_page("thinking")
+    page = await page_of(dialog, "thinking", ThinkingPage)
+    page.choose("mind")
     await settle()
-    assert isinstance(dialog.page, ThinkingPage)
-    dialog.page.choose("mind")
-    await settle()
-    return dialog.page.part
+    return page.part
 
 
 async def test_a_button_installs_what_is_missing(dialog: SettingsDialog, host: StagedHost) -> None:
@@ -69,13 +67,9 @@ async def test_where_it_cannot_be_done_from_here_a_line_can_be_copied(
     card.copy.click()
     assert QApplication.clipboard().text() == "pip install xllamacpp"
 
-    dialog.show_page("memory")
-    await settle()
-    assert isinstance(dialog.page, MemoryPage)
+    await page_of(dialog, "memory", MemoryPage)
     assert dialog.page.part.isVisible()
-    dialog.show_page("talking")
-    await settle()
-    assert isinstance(dialog.page, TalkingPage)
+    await page_of(dialog, "talking", TalkingPage)
     assert not dialog.page.part.isVisible(), "the talk key needs no echo canceller"
     host.settings = changed(host.settings, {"talk.mode": "free"})
     dialog.page.refresh()

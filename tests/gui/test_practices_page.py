@@ -188,6 +188,22 @@ async def test_trying_one_leads_back_to_the_talk_page(
     await window.pages.keep_practice()
 
 
+async def test_escape_leaves_the_editor_and_then_the_page(
+    page: PracticesPage, window: Window, shelf: StagedShelf
+) -> None:
+    page.edit.click()
+    await until(page.editor.isVisible)
+    page.editor.title.control.setText("Kept by Escape")
+    window._keyboard.escape()
+    await until(page.preview.isVisible)
+    assert not window.shows_talk, "one level at a time"
+    assert page.list.hasFocus()
+    assert shelf.own[WALK.name].title == "Kept by Escape"
+    window._keyboard.escape()
+    assert window.shows_talk
+    await window.pages.keep_practice()
+
+
 async def test_what_is_being_written_is_kept_when_the_window_closes(
     page: PracticesPage, window: Window, shelf: StagedShelf
 ) -> None:

@@ -40,17 +40,13 @@ from companion.log import Secret
 from companion.providers.catalogue import Catalogue, ModelEntry
 from companion.settings import Settings, all_fields, changed, value_of
 from companion.vault import Vault
-from tests.gui.settings_host import GOOD_KEYS, StagedHost, device, dialog, host, parts_of, settle
+from tests.gui.settings_host import GOOD_KEYS, StagedHost, device, dialog, host, page_of, parts_of, settle
 
 __all__ = ["dialog", "host"]
 
 
 async def thinking(dialog: SettingsDialog) -> ThinkingPage:
-    dialog.show_page("thinking")
-    await settle()
-    page = dialog.page
-    assert isinstance(page, ThinkingPage)
-    return page
+    return await page_of(dialog, "thinking", ThinkingPage)
 
 
 async def paste_key(page: ThinkingPage, text: str) -> None:
@@ -588,11 +584,7 @@ async def test_a_provider_nobody_knows_is_said(qapp: QApplication) -> None:
 
 
 async def hearing(dialog: SettingsDialog) -> HearingPage:
-    dialog.show_page("hearing")
-    await settle()
-    page = dialog.page
-    assert isinstance(page, HearingPage)
-    return page
+    return await page_of(dialog, "hearing", HearingPage)
 
 
 async def test_the_rough_recogniser_says_so_and_the_better_one_is_fetched_there(
@@ -608,11 +600,7 @@ async def test_the_rough_recogniser_says_so_and_the_better_one_is_fetched_there(
 
 
 async def voice(dialog: SettingsDialog) -> VoicePage:
-    dialog.show_page("voice")
-    await settle()
-    page = dialog.page
-    assert isinstance(page, VoicePage)
-    return page
+    return await page_of(dialog, "voice", VoicePage)
 
 
 async def test_the_card_of_a_voice_speaks_of_voices(dialog: SettingsDialog) -> None:
@@ -659,20 +647,13 @@ async def test_the_speed_is_saved_once_it_rests(dialog: SettingsDialog, host: St
 
 
 async def sound(dialog: SettingsDialog) -> SoundPage:
-    dialog.show_page("sound")
-    await settle()
-    page = dialog.page
-    assert isinstance(page, SoundPage)
-    return page
+    return await page_of(dialog, "sound", SoundPage)
 
 
 async def test_model_and_voice_of_a_conversation_are_asked_where_one_is_chosen(
     dialog: SettingsDialog, host: StagedHost
 ) -> None:
-    dialog.show_page("thinking")
-    await settle()
-    page = dialog.page
-    assert isinstance(page, ThinkingPage)
+    page = await page_of(dialog, "thinking", ThinkingPage)
     model, voice = page.voice_model
     assert not model.isVisible()
     await host.change({"talk.engine": "google-realtime"})
@@ -730,10 +711,7 @@ async def test_a_microphone_that_cannot_be_opened_is_said_beside_it(
 async def test_the_talk_key_is_taken_from_the_next_key_press(
     dialog: SettingsDialog, host: StagedHost
 ) -> None:
-    dialog.show_page("shortcuts")
-    await settle()
-    page = dialog.page
-    assert isinstance(page, ShortcutsPage)
+    page = await page_of(dialog, "shortcuts", ShortcutsPage)
     for key, kept in (
         (Qt.Key.Key_F8, "F8"),
         (Qt.Key.Key_Escape, "F8"),
@@ -767,10 +745,7 @@ async def test_what_leaves_this_computer_is_true(dialog: SettingsDialog, host: S
 
 
 async def test_what_left_today_is_what_the_gate_booked(dialog: SettingsDialog, host: StagedHost) -> None:
-    dialog.show_page("privacy")
-    await settle()
-    page = dialog.page
-    assert isinstance(page, PrivacyPage)
+    page = await page_of(dialog, "privacy", PrivacyPage)
     assert "Nothing has left this computer today." in said(page)
     for who, to, cargo, count in (
         ("Deepgram", "api.deepgram.com", Cargo.VOICE, 1_450_000),
@@ -826,10 +801,7 @@ async def test_the_proxy_that_would_be_used_is_named(
 ) -> None:
     for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    dialog.show_page("privacy")
-    await settle()
-    page = dialog.page
-    assert isinstance(page, PrivacyPage)
+    page = await page_of(dialog, "privacy", PrivacyPage)
     assert page.proxy.text() == "There is none at the moment."
     monkeypatch.setenv("https_proxy", "http://me:secret-word@proxy.example:3128")
     page.appeared()

@@ -34,16 +34,13 @@ from companion.kinds import Role
 from companion.language import ENGLISH, PSEUDO
 from companion.log import Secret
 from companion.settings import Settings, changed
-from tests.gui.settings_host import StagedHost, dialog, host, settle, shown
+from tests.gui.settings_host import StagedHost, dialog, host, page_of, settle, shown
 
 __all__ = ["dialog", "host"]
 
 
 async def thinking(dialog: SettingsDialog) -> ThinkingPage:
-    dialog.show_page("thinking")
-    await settle()
-    assert isinstance(dialog.page, ThinkingPage)
-    return dialog.page
+    return await page_of(dialog, "thinking", ThinkingPage)
 
 
 def row_of(dialog: SettingsDialog, name: str) -> FieldRow:
@@ -176,10 +173,8 @@ async def test_nothing_is_asked_where_there_is_nothing_to_choose(
     page = await thinking(dialog)
     assert page.setup is not None
     assert page.setup.model is None, "the guide has one way to think"
-    dialog.show_page("journal")
-    await settle()
-    assert isinstance(dialog.page, JournalSettings)
-    assert not dialog.page.backups.made.isVisible(), "there is no backup to choose"
+    page = await page_of(dialog, "journal", JournalSettings)
+    assert not page.backups.made.isVisible(), "there is no backup to choose"
 
 
 async def test_none_is_a_word_and_a_folder_is_chosen(dialog: SettingsDialog, host: StagedHost) -> None:
@@ -389,10 +384,7 @@ async def test_general_starts_with_the_system_and_copies_the_line_for_updates(
     dialog: SettingsDialog,
     host: StagedHost,
 ) -> None:
-    dialog.show_page("general")
-    await settle()
-    page = dialog.page
-    assert isinstance(page, GeneralPage)
+    page = await page_of(dialog, "general", GeneralPage)
     page.starts.click()
     assert host.starts_with_system
     host.refuses = CompanionError(Kind.FOLDER_UNUSABLE, "It cannot be written.")

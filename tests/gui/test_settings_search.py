@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QScrollArea
+from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QWidget
 
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.finding import find
@@ -151,6 +151,7 @@ def test_a_page_is_not_found_by_what_it_does_not_hold(host: StagedHost) -> None:
         ("budget", "thinking", "reply.monthly_budget_usd"),
         ("certificate", "privacy", "network.certificates"),
         ("export", "journal", "export"),
+        ("mic", "sound", "sound.microphone"),
         ("api key", "thinking", "key"),
         ("ollama", "thinking", "providers ollama"),
         ("licence", "about", ""),
@@ -168,6 +169,10 @@ async def test_what_is_found_is_marked_in_view_and_has_the_keyboard_with_enter(
     assert dialog.focusWidget() is dialog.search, "one can go on typing"
     spot = dialog.page.spot(place) if place else dialog.page
     assert spot is not None
+    named = dialog.page.findChild(QWidget, place) if place else None
+    if named is not None and named.property("labelled") is None and named.accessibleName():
+        words = [label.text() for label in spot.findChildren(QLabel)]
+        assert named.accessibleName() in [*words, named.property("text")], "the label is marked, too"
     area = dialog.page.parentWidget()
     assert area is not None
     seen = QRect(spot.mapTo(area, QPoint(0, 0)), spot.size())

@@ -35,11 +35,12 @@ from companion.gui.help import topics
 from companion.gui.host import WindowHost
 from companion.gui.labels import ReadingLabel
 from companion.gui.notices import Notice, NoticeBar
+from companion.gui.settings.devices import words_of
 from companion.gui.shortcuts import listed
 from companion.gui.theme import Look
 from companion.gui.tongue import speak, speak_readably
 from companion.gui.topbar import TopBar
-from companion.kinds import Role
+from companion.kinds import Role, VoiceInfo
 from companion.language import ENGLISH, PSEUDO, Pseudo, language, use
 from companion.paths import resources
 from tests.catalogues import catalogue
@@ -198,6 +199,18 @@ def test_a_translated_page_of_the_help_names_what_the_window_shows(page: Path) -
         name for name in menus if not any(each == name or each.startswith(f"{name}:") for each in said)
     ]
     assert not unknown
+
+
+def test_how_a_voice_sounds_is_told_in_the_language_of_the_window(qapp: QApplication) -> None:
+    speak(qapp, "de")
+    try:
+        told = words_of(VoiceInfo(id="x", name="George", description="warm, British"))
+        unknown = words_of(VoiceInfo(id="y", name="Ann", description="from Wales"))
+        plain = words_of(VoiceInfo(id="z", name="Eve"))
+    finally:
+        speak(qapp, ENGLISH)
+    assert told == "George  (en · warm, britisch)"
+    assert (unknown, plain) == ("Ann  (en · from Wales)", "Eve  (en)")
 
 
 def test_the_list_of_the_help_is_in_the_language_of_the_window_also_where_a_page_is_not(

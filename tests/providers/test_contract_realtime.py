@@ -16,8 +16,6 @@ from companion.calls import RealtimeChoice
 from companion.errors import (
     AIProviderAuthError,
     AIProviderError,
-    AIProviderModelNotFoundError,
-    AIProviderRateLimitError,
     AIProviderTimeoutError,
     AIProviderUnavailableError,
     Kind,
@@ -26,6 +24,7 @@ from companion.flow import FRAME_BYTES, Message, Speaker, Transcript, TurnSignal
 from companion.providers import registry
 from companion.providers.provider import AIProvider, Policy
 from tests.providers.ear import FRAMES, KEY, Ear, is_unheard
+from tests.providers.test_contract_sound import every_refusal
 from tests.servers.google_live import GeminiLiveServer
 from tests.servers.openai_realtime import RealtimeServer
 from tests.servers.script import REPLY, TRANSCRIPT
@@ -340,17 +339,7 @@ async def test_connecting_is_tried_again_where_it_may_pass(line: Line) -> None:
     assert line.asked == 3
 
 
-@pytest.mark.parametrize(
-    ("status", "error", "kind"),
-    [
-        (401, AIProviderAuthError, Kind.KEY_REFUSED),
-        (403, AIProviderAuthError, Kind.FORBIDDEN),
-        (404, AIProviderModelNotFoundError, Kind.MODEL_UNKNOWN),
-        (429, AIProviderRateLimitError, Kind.RATE_LIMITED),
-        (500, AIProviderUnavailableError, Kind.UNAVAILABLE),
-        (503, AIProviderUnavailableError, Kind.UNAVAILABLE),
-    ],
-)
+@every_refusal
 async def test_a_refused_handshake_has_its_name(
     line: Line, status: int, error: type[AIProviderError], kind: Kind
 ) -> None:

@@ -336,7 +336,7 @@ async def test_many_interruptions_leave_few_connections_and_none_after_closing(l
 # -- refusals -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+every_refusal = pytest.mark.parametrize(
     ("status", "error", "kind"),
     [
         (401, AIProviderAuthError, Kind.KEY_REFUSED),
@@ -347,6 +347,9 @@ async def test_many_interruptions_leave_few_connections_and_none_after_closing(l
         (503, AIProviderUnavailableError, Kind.UNAVAILABLE),
     ],
 )
+
+
+@every_refusal
 @every_side
 async def test_a_refusal_has_its_name(
     line: Line, status: int, error: type[AIProviderError], kind: Kind

@@ -62,6 +62,15 @@ class ScreenReader:
             time.sleep(0.1)
         return words
 
+    def roles(self, name: str) -> set[str]:
+        """What everything that is called so is to a screen reader: "page tab", "heading" ..."""
+        found = [node for node in self.nodes() if node.name == name]
+        return {
+            str(told[0])
+            for node in found
+            if (told := self._ask(new_method_call(node.of("Accessible"), "GetRoleName")))
+        }
+
     def press(self, name: str, limit_s: float = 15.0) -> None:
         """Presses what is called so, or begins so, once it is there."""
         deadline = time.monotonic() + limit_s

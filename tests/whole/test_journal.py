@@ -75,6 +75,11 @@ def test_a_journal_from_the_first_word_to_the_lock_and_the_command_line(place: D
     with screen_reader(place.env) as reader:
         app = place.start_ready(env={**QUIET, **APP_ENV})
 
+        # pages are tabs, marks of mood are choices, the question heads the page
+        assert "page tab" in reader.roles("Journal")
+        assert reader.roles("Neither") == {"radio button"}
+        assert any(reader.roles(node.name) == {"heading"} for node in reader.nodes() if "?" in node.name)
+
         # brought in, taken out again, brought in
         place.tap("ctrl+2")
         bring_in(place, reader, written_elsewhere(tmp_path))

@@ -112,6 +112,14 @@ class PracticesPage(QWidget):
         self._offer_undo("")
         self._shelf.forget_deleted()
 
+    def escape(self) -> bool:
+        """Leaves the editor, and what was written is kept; False: nothing is being written."""
+        if self._editing is None:
+            return False
+        self._do(self._end_editing())
+        self.list.setFocus(Qt.FocusReason.OtherFocusReason)
+        return True
+
     async def close_page(self) -> None:
         """What was written is saved."""
         self._stop_waiting()

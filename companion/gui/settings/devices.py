@@ -13,7 +13,7 @@ from companion.gui import icons
 from companion.gui.settings.form import narrow
 from companion.gui.talk import loudness
 from companion.gui.theme import Look
-from companion.language import mark, tr
+from companion.language import mark, tr, trc
 
 if TYPE_CHECKING:
     from companion.audio.devices import Device
@@ -97,7 +97,8 @@ class DevicePicker(QComboBox):
 
 def words_of(voice: VoiceInfo) -> str:
     """A voice as a list shows it: its name, its language, what it is like."""
-    about = " · ".join(part for part in (voice.language, voice.description) if part)
+    sounds = ", ".join(trc("a voice", trait) for trait in voice.description.split(", ") if trait)
+    about = " · ".join(part for part in (voice.language, sounds) if part)
     name = tr(voice.name)
     return f"{name}  ({about})" if about else name
 

@@ -55,6 +55,7 @@ def labelled(
         after: one that stands beside the control.
     """
     box = QWidget()
+    box.setProperty("labelled", "true")
     column = in_column(inside=box, spacing=5, margins=NONE)
     name_control(control, label, help_text)
     first: QWidget = control

@@ -188,8 +188,9 @@ class SettingsPage(QWidget):
     def spot(self, name: str) -> QWidget | None:
         """The widget of a place by its name, with its label; None: it is not shown."""
         found = self.findChild(QWidget, name)
-        row = next((row for row in self.rows if row.field.name == name), found)
-        return row if row is not None and row.isVisibleTo(self) else None
+        around = found.parentWidget() if found is not None else None
+        found = around if around is not None and around.property("labelled") else found
+        return found if found is not None and found.isVisibleTo(self) else None
 
     # -- what it uses ---------------------------------------------------------------------------------------
 
