@@ -150,6 +150,10 @@ def test_a_key_in_the_file_is_not_used_and_not_repeated(home: Home, line: str) -
     assert "canary" not in repr(result)
 
 
+def test_a_count_of_tokens_is_not_taken_for_a_key(home: Home) -> None:
+    assert loaded(home, "answers: {max_tokens: 300}").problems == ()
+
+
 @pytest.mark.parametrize(
     ("value", "says"),
     [

@@ -52,7 +52,9 @@ _BLOCK_VARIABLES = {
     "LOCAL_MODEL_NAME": "providers.llm.ollama.model",
 }
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SECRET_NAME = re.compile(r"(^|_)(KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIALS?)S?(_|$)", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"(^|_)(KEYS?|TOKEN|SECRETS?|PASSWORDS?|PASSPHRASES?|CREDENTIALS?)(_|$)", re.IGNORECASE
+)
 _HEADER = "# Settings of Companion. Keys never belong here: they are kept in the system's keyring.\n"
 
 

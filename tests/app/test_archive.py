@@ -143,6 +143,16 @@ async def keep_by_passphrase(home: Home, *texts: str) -> None:
             await run.say(text)
 
 
+async def test_a_journal_that_no_keyring_locks_says_what_it_needs_and_what_happens_without(
+    home: Home,
+) -> None:
+    async with running(home, without_keyring()) as run:
+        (told,) = run.of(Trouble)
+        assert "Your journal needs a passphrase" in told.error.message
+        assert "for this run only" in told.error.hint
+        assert Action.USE_PASSPHRASE in told.error.actions
+
+
 async def test_where_no_journal_can_lie_nobody_is_asked_for_a_passphrase(home: Home) -> None:
     home.data.parent.mkdir(parents=True, exist_ok=True)
     home.data.write_text("a file, no folder")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from companion import language
+from companion.errors import AIProviderError, Kind
+from companion.flow import HearRequest
 from companion.language import Catalogue
 from companion.providers.here.builtin import VOICES
+from companion.providers.here.builtin.provider import BuiltinProvider
 from companion.providers.here.guide.wording import load_wordings
 from companion.providers.here.models.listing import ModelKind, usual
 from companion.providers.here.spoken import language_of, voice_for
@@ -62,6 +65,20 @@ def test_whisper_takes_an_unclear_first_word_to_be_in_the_language_of_the_window
     interface: str, tmp_path: Path
 ) -> None:
     assert WhisperProvider(models_dir=tmp_path)._usual_language == interface
+
+
+async def test_without_whisper_a_window_that_is_not_english_hears_no_english_nonsense(
+    interface: str, tmp_path: Path
+) -> None:
+    async def frames() -> AsyncIterator[bytes]:
+        yield b"\0" * 640
+
+    async with BuiltinProvider(models_dir=tmp_path) as here:
+        assert isinstance(here, BuiltinProvider)
+        with pytest.raises(AIProviderError) as caught:
+            await anext(here.transcribe(HearRequest(frames=frames())))
+    assert caught.value.kind is Kind.NOT_SUPPORTED
+    assert "Whisper" in caught.value.hint
 
 
 def test_the_voice_that_is_fetched_reads_the_language_of_the_window(interface: str) -> None:
