@@ -157,7 +157,7 @@ async def test_a_declaration_that_cannot_be_is_told_and_the_others_hold(home: Ho
     )
     async with running(home) as app:
         (trouble,) = app.of(Trouble)
-        assert "openai is the name of a provider that is there already" in trouble.error.message
+        assert "servers.openai: a provider of that name is there already" in trouble.error.message
         assert "servers.cellar" in trouble.error.message
         assert registry.find("attic").base_url == "http://127.0.0.1:9/v1"
 
