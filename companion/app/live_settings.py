@@ -77,7 +77,7 @@ class LiveSettings:
     async def close(self, *, is_kept: bool) -> None:
         """What is wanted is on disk, where the disk takes it; with what it means, where traces are kept. Never raises."""
         await self.saver.close()
-        if is_kept:
+        if is_kept and not self.loaded.problems:  # a key that was put there is not written down twice
             import asyncio
 
             from companion.settings.read_before import READ_BEFORE, keep

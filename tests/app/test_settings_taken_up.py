@@ -37,3 +37,12 @@ async def test_a_file_with_a_fault_waits_until_it_is_mended(home: Home) -> None:
         write(home, "talk: {tap_ms: 450}\n")
         await app.app.settings_backend.take_up()
         assert app.app.settings.talk.tap_ms == 450
+
+
+async def test_a_key_somebody_wrote_into_the_file_is_written_down_nowhere_else(home: Home) -> None:
+    home.settings.parent.mkdir(parents=True, exist_ok=True)
+    home.settings.write_text("providers: {llm: {openai: {api_key: sk-canary-1234567890abcdef}}}\n")
+    async with running(home):
+        pass
+    others = (path for path in home.state.rglob("*") if path.is_file())
+    assert [path.name for path in others if b"canary" in path.read_bytes()] == []
