@@ -231,7 +231,9 @@ class ThinkerPage(WelcomePage):
         if self.providers.findData(wanted) >= 0:
             self.providers.setCurrentIndex(self.providers.findData(wanted))
         spec = self.specs[str(self.providers.currentData())]
+        self._is_leaving = False
         if self.key is not None:
+            self.work.end("key")  # its answer would find nobody
             self.key.hide()
             self.key.deleteLater()
         self.key = KeyRow(self.host, spec, Role.THINKS, self.work)
