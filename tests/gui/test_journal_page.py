@@ -422,6 +422,29 @@ async def test_escape_leaves_the_editor_and_loses_nothing(
     assert (host.kept[4][0].tags, host.kept[4][1][0].user_text) == before
 
 
+@pytest.mark.parametrize("way", ["save", "escape"])
+async def test_what_cannot_be_kept_stays_in_the_editor(
+    way: str, window: Window, host: StagedHost, page: JournalPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object, **__: object) -> None:
+        raise CompanionError(Kind.DISK_FULL)
+
+    page.deeds.do("edit")
+    await settle()
+    page.editor.title.setText("A better title")
+    monkeypatch.setattr(type(host.journal_desk), "set_marks", full)
+    page.editor.save.click() if way == "save" else window._keyboard.escape()
+    await settle()
+    assert page.editor.title.text() == "A better title"
+    assert page.editor.isVisible()
+    assert "disk" in page.side.said_text.text()
+    monkeypatch.undo()
+    page.editor.save.click() if way == "save" else window._keyboard.escape()
+    await settle()
+    assert not page.editor.is_open
+    assert host.kept[4][0].title == "A better title"
+
+
 async def test_escape_says_nothing_where_nothing_was_put_right(window: Window, page: JournalPage) -> None:
     page.deeds.do("edit")
     await settle()

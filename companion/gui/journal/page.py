@@ -63,7 +63,7 @@ class JournalPage(QWidget):
         self._from_day: date | None = None
         self._from: tuple[float, int] | None = None
         """Before what the list begins when it is read again."""
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[str, asyncio.Task[object]] = {}
         self.setProperty("page", "true")
         self.setAccessibleName(tr("Journal"))
         self.setProperty("help", "journal")
@@ -137,6 +137,8 @@ class JournalPage(QWidget):
 
     async def close_reading(self) -> None:
         """Keeps what is being put right and ends what is under way."""
+        if (keeping := self._tasks.get("keep")) is not None:
+            await asyncio.wait([keeping])
         await self.keep_edited()
         await self.waiting.close_reading()
         await stop(*self._tasks.values())
@@ -286,7 +288,7 @@ class JournalPage(QWidget):
         if session is None or (self.editor.is_open and number == self._shown):
             return
         if (edited := self.editor.edited()) is not None:
-            self._begin("keep", self.deeds.keep(edited))
+            self._begin("keep", self.deeds.try_(self.deeds.keep(edited)))
             self.editor.close_form()
         self._sides.setCurrentWidget(self.reader)
         self._begin("read", self._read(session, index.data(HIT)))
@@ -333,16 +335,23 @@ class JournalPage(QWidget):
         self.editor.open(session, self.reader.turns, tags=tags, people=people)
 
     def _save(self, edited: Edited) -> None:
-        self._close_editor()
-        self.deeds.change(self.deeds.keep(edited))
+        self._begin("keep", self._keep_and_close(edited, self.deeds.try_(self.deeds.keep(edited))))
 
     def _leave_editor(self) -> None:
         """What was put right is kept as it stands, and can be taken back."""
         changed = self.editor.changed()
-        self._close_editor()
-        if changed is not None:
-            now, before = changed
-            self._begin("do", self.deeds.keep_for_now(now, before))
+        if changed is None:
+            self._close_editor()
+            return
+        now, before = changed
+        self._begin("keep", self._keep_and_close(now, self.deeds.keep_for_now(now, before)))
+
+    async def _keep_and_close(self, edited: Edited, keeping: Coroutine[Any, Any, bool]) -> None:
+        """The form stays open where nothing was kept, or where something else stands in it by now."""
+        if await keeping:
+            if self.editor.edited() == edited:
+                self._close_editor()
+            self.refresh()
 
     def _delete_turn(self, turn_id: int) -> None:
         changed = self.editor.changed()
@@ -368,7 +377,7 @@ class JournalPage(QWidget):
 
     # -- building -------------------------------------------------------------------------------------------
 
-    def _begin(self, what: str, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, what: str, work: Coroutine[Any, Any, object]) -> None:
         """One piece of work of each kind at a time: the newest wish is the one."""
         if (before := self._tasks.get(what)) is not None and what != "keep":
             before.cancel()
