@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from pathlib import Path
 
@@ -456,6 +457,26 @@ async def test_asking_about_a_key_can_be_ended(dialog: SettingsDialog, host: Sta
     assert "Asking OpenAI" not in said(page)
     assert page.setup.key.field.text() == GOOD_KEYS["openai"]
     assert not (await host.key_state("openai")).present
+
+
+async def test_a_key_that_is_being_kept_is_not_stopped(
+    dialog: SettingsDialog, host: StagedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyring = asyncio.Event()
+
+    async def slow(*_: object, **__: object) -> None:
+        await keyring.wait()
+
+    monkeypatch.setattr(host, "save_key", slow)
+    page = await thinking(dialog)
+    page.choose("openai")
+    await settle()
+    await paste_key(page, GOOD_KEYS["openai"])
+    assert page.setup is not None
+    assert page.setup.key is not None
+    assert not [each for each in parts_of(page.setup.key, QPushButton) if each.text() == "Cancel"]
+    keyring.set()
+    await settle()
 
 
 async def test_a_provider_on_this_computer_asks_for_no_key(dialog: SettingsDialog, host: StagedHost) -> None:
