@@ -7,11 +7,9 @@ Where thousands of instances are kept, a dataclass with slots takes less memory.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Any, ClassVar, dataclass_transform
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
@@ -48,7 +46,7 @@ class Frozen:
         raise AttributeError(f"{type(self).__name__} does not change: {name}")
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self._held() == other._held()
+        return self._held() == other._held() if type(other) is type(self) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self._held())

@@ -1,6 +1,6 @@
 """The kinds that the nouns of a turn are of, and that the settings name: what a provider does, how an answer ended.
 
-They live apart from `flow`, which has them too: a window that is being painted has no turn yet, and waits for none.
+They live apart from `flow`, which is made of them: a window that is being painted has no turn yet, and waits for none.
 """
 
 from __future__ import annotations

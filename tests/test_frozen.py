@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
+from copy import copy, deepcopy
 from dataclasses import asdict, field, fields, replace
+from typing import get_type_hints
+from unittest.mock import ANY
 
 import pytest
 
@@ -52,6 +56,13 @@ def test_equal_are_those_of_one_class_with_equal_fields() -> None:
     assert len({Base(name="a"), Base(name="a"), Base(name="b")}) == 2
     assert Base(name="a") != Other(name="a")
     assert Leaf(name="a", size=3) == Leaf(name="a")
+    assert Leaf(name="a") == ANY, "whoever is compared with it may know better"
+
+
+def test_it_is_copied_and_carried_to_another_process() -> None:
+    leaf = Leaf(name="a", held={"b": 1})
+    assert copy(leaf) == deepcopy(leaf) == pickle.loads(pickle.dumps(leaf)) == leaf
+    assert get_type_hints(Base) == {"name": str, **get_type_hints(Frozen)}
 
 
 @pytest.mark.parametrize("given", [{}, {"name": "a", "colour": "red"}, {"size": 1}], ids=str)

@@ -43,7 +43,9 @@ def test_another_text_is_read_anew(home: Home) -> None:
     assert load_settings(home).settings.talk.tap_ms == 302
 
 
-@pytest.mark.parametrize("text", ["talk: [", "talk: {tap_ms: 1, tap_ms: 2}", "\0", "", "# nothing"])
+@pytest.mark.parametrize(
+    "text", ["talk: [", "talk: {tap_ms: 1, tap_ms: 2}", "\0", "", "# nothing", "talk: &itself [*itself]"]
+)
 def test_a_file_with_a_fault_or_nothing_in_it_is_not_kept(home: Home, text: str) -> None:
     write(home, text)
     keep(home.settings, home.state / READ_BEFORE)

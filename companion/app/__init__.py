@@ -28,8 +28,8 @@ archive     the journal and its one owner: opened with the keyring or a passphra
 
 import os
 
-# numpy's threads wait for each other spinning: a message that care reads took ten times the processor time, and on a busy
-# computer longer than by one thread. Looked at once, when numpy is loaded, which nothing has done before this.
+# numpy's threads wait for each other spinning: a message that care reads costs ten times the processor time, and on a busy
+# computer takes longer than with one thread. numpy looks at it once, when it is loaded, and nothing loads it before this.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from companion.app.companion import Companion

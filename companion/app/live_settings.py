@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from companion import tasks
 from companion.events import Events, SettingsChanged
-from companion.settings import Settings, all_fields, changed, load_settings, value_of
+from companion.settings import Settings, changed, load_settings, value_of
 
 if TYPE_CHECKING:
     from companion.paths import Home
@@ -52,7 +52,10 @@ class LiveSettings:
             await saving
 
     async def take_up(self) -> None:
-        """What another hand changed in the file holds from now on; a file with a fault waits until it is mended."""
+        """What another hand changed in the file holds from now on; a file with a fault waits until it is mended.
+
+        The rest stays as it is: what holds for this run only, and what was chosen here though a variable says otherwise.
+        """
         stamp, before = _stamp(self._home), self.now
         if stamp == self._stamp or self.saver.unsaved:
             return
@@ -62,12 +65,18 @@ class LiveSettings:
         if self.now is not before:  # changed here meanwhile: next time
             return
         self._stamp = stamp
-        if not loaded.problems and loaded.settings != before:
-            self.loaded, self.now = loaded, loaded.settings
-            names = (field.name for field in all_fields())
-            await self._tell(
-                before, tuple(name for name in names if value_of(before, name) != value_of(self.now, name))
-            )
+        if loaded.problems:
+            return
+        last, self.loaded = self.loaded, loaded
+        read = {name: value_of(loaded.settings, name) for name in (*last.sources, *loaded.sources)}
+        changes = {
+            name: value
+            for name, value in read.items()
+            if value not in (value_of(last.settings, name), value_of(before, name))
+        }
+        if changes:
+            self.now = changed(before, changes)
+            await self._tell(before, tuple(changes))
 
     async def _tell(self, before: Settings, names: tuple[str, ...]) -> None:
         self._events.emit(SettingsChanged(names=names))
@@ -77,12 +86,17 @@ class LiveSettings:
     async def close(self, *, is_kept: bool) -> None:
         """What is wanted is on disk, where the disk takes it; with what it means, where traces are kept. Never raises."""
         await self.saver.close()
-        if is_kept and not self.loaded.problems:  # a key that was put there is not written down twice
+        if is_kept:
             import asyncio
 
-            from companion.settings.read_before import READ_BEFORE, keep
+            await asyncio.to_thread(_keep, self._home)
 
-            await asyncio.to_thread(keep, self._home.settings, self._home.state / READ_BEFORE)
+
+def _keep(home: Home) -> None:
+    from companion.settings.read_before import READ_BEFORE, keep
+
+    if not load_settings(home, may_move=False).problems:  # a key that was put there is not written down twice
+        keep(home.settings, home.state / READ_BEFORE)
 
 
 def _stamp(home: Home) -> tuple[int, int] | None:

@@ -213,7 +213,8 @@ def _in_conversation(settings: Settings, role: Role, spec: Spec) -> EngineInUse:
 def _host(address: str) -> str:
     """Where data goes outside this computer; empty: nowhere."""
     elsewhere = [each for each in address.split() if not _is_this_computer(each)]
-    return ", ".join(each.partition("://")[2].partition("/")[0] for each in elsewhere)
+    hosts = (each.partition("://")[2].partition("/")[0] for each in elsewhere)
+    return ", ".join(each.rpartition("@")[2] for each in hosts)  # a name and a password are nobody's to read
 
 
 def _can(role: Role, name: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from companion import __version__
 from companion.app import roles
@@ -96,4 +97,5 @@ def _stamp(settings: Settings) -> str:
     """Other than before when anybody may have another role, or is called otherwise."""
     talk = settings.talk
     engine = (talk.engine, talk.realtime_model, settings.network.offline)
-    return repr((__version__, language(), engine, settings.providers, settings.servers))
+    of = repr((__version__, language(), engine, settings.providers, settings.servers))
+    return f"{crc32(of.encode()):08x}"  # what a variable in the settings stands for may be on no disk

@@ -36,7 +36,7 @@ def tree_of(text: str, kept: Path) -> Node | None:
 
 def keep(file: Path, kept: Path) -> None:
     """Keeps what `file` means, for the next start; not where it has a fault, or the disk is full."""
-    with suppress(OSError, RefusedFile, BrokenFile):
+    with suppress(OSError, RefusedFile, BrokenFile, RecursionError):  # a list may hold itself
         raw = yaml_file.read_bytes(file)
         text = yaml_file.decode(raw) if raw else ""
         if not text.strip() or read_notes(kept).get("of") == [__version__, text]:
