@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QEvent, QModelIndex, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QTextCursor, QTextDocument
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -20,7 +20,7 @@ from companion.events import BackupsLooked, JournalOpened, LocalTimeChanged
 from companion.flow import TurnRecord
 from companion.gui.journal import JournalPage
 from companion.gui.journal.editor import Editor
-from companion.gui.journal.list import SESSION
+from companion.gui.journal.list import SESSION, _around_first
 from companion.gui.staged import EVENING, StagedHost, journal
 from companion.gui.theme import Look
 from companion.gui.window import Window
@@ -237,6 +237,19 @@ async def test_a_search_shows_passages_and_opens_at_their_place(
     cursor = page.script.textCursor()
     assert "I did leave early" in cursor.block().text()
     assert any("river" in each.cursor.selectedText() for each in page.script.extraSelections())
+
+
+@pytest.mark.parametrize(
+    "before", ["\N{GRINNING FACE} ", "\N{GRINNING FACE} and many other words that come " * 2]
+)
+def test_the_words_that_were_looked_for_are_marked_behind_signs_of_other_planes(before: str) -> None:
+    at = len(f"{before}the ")
+    text, spans = _around_first(Hit(session_id=1, passage=f"{before}the river again", spans=((at, at + 5),)))
+    layout = QTextDocument(text)
+    cursor = QTextCursor(layout)
+    cursor.setPosition(spans[0][0])
+    cursor.setPosition(spans[0][1], QTextCursor.MoveMode.KeepAnchor)
+    assert cursor.selectedText() == "river"
 
 
 async def test_a_passage_is_shown_in_its_turn_though_others_say_the_same_and_it_is_long(

@@ -132,13 +132,13 @@ class JournalPage(QWidget):
 
     async def keep_edited(self) -> None:
         """What is being put right is kept as it stands."""
+        if (keeping := self._tasks.get("keep")) is not None:
+            await asyncio.wait([keeping])
         if (edited := self.editor.edited()) is not None:
-            await self.deeds.try_(self.deeds.keep(edited))
+            await self.deeds.keep_now(edited)
 
     async def close_reading(self) -> None:
         """Keeps what is being put right and ends what is under way."""
-        if (keeping := self._tasks.get("keep")) is not None:
-            await asyncio.wait([keeping])
         await self.keep_edited()
         await self.waiting.close_reading()
         await stop(*self._tasks.values())
@@ -288,7 +288,7 @@ class JournalPage(QWidget):
         if session is None or (self.editor.is_open and number == self._shown):
             return
         if (edited := self.editor.edited()) is not None:
-            self._begin("keep", self.deeds.try_(self.deeds.keep(edited)))
+            self._begin("keep", self.deeds.keep_now(edited))
             self.editor.close_form()
         self._sides.setCurrentWidget(self.reader)
         self._begin("read", self._read(session, index.data(HIT)))
@@ -334,21 +334,16 @@ class JournalPage(QWidget):
         self._sides.setCurrentWidget(self.editor)
         self.editor.open(session, self.reader.turns, tags=tags, people=people)
 
-    def _save(self, edited: Edited) -> None:
-        self._begin("keep", self._keep_and_close(edited, self.deeds.try_(self.deeds.keep(edited))))
-
     def _leave_editor(self) -> None:
         """What was put right is kept as it stands, and can be taken back."""
-        changed = self.editor.changed()
-        if changed is None:
+        if (changed := self.editor.changed()) is None:
             self._close_editor()
-            return
-        now, before = changed
-        self._begin("keep", self._keep_and_close(now, self.deeds.keep_for_now(now, before)))
+        else:
+            self._begin("keep", self._keep_and_close(*changed))
 
-    async def _keep_and_close(self, edited: Edited, keeping: Coroutine[Any, Any, bool]) -> None:
+    async def _keep_and_close(self, edited: Edited, before: Edited | None = None) -> None:
         """The form stays open where nothing was kept, or where something else stands in it by now."""
-        if await keeping:
+        if await self.deeds.keep_now(edited, before):
             if self.editor.edited() == edited:
                 self._close_editor()
             self.refresh()
@@ -401,7 +396,7 @@ class JournalPage(QWidget):
         self.deeds.export_wanted.connect(self.export_wanted)
         self.deeds.import_wanted.connect(self.import_wanted)
         self.deeds.editor_wanted.connect(lambda session: self._begin("do", self._open_editor(session)))
-        self.editor.saved.connect(self._save)
+        self.editor.saved.connect(lambda edited: self._begin("keep", self._keep_and_close(edited)))
         self.editor.cancelled.connect(self._close_editor)
         self.editor.turn_deleted.connect(self._delete_turn)
         self.waiting.heard_again.connect(self.talk_wanted)
