@@ -21,10 +21,18 @@ ABOUT = {
         "my boss shouted at me in front of everyone",
         "A colleague took credit for my work.",
         "he lied to me",
+        "she talks to me like i'm a child",
+        "Boss moved the deadline without asking anybody.",
+        "he bought a motorbike without telling me",
     ],
     "a love ended": ["We broke up.", "got dumped", "my husband has met someone else"],
     "shouted at a child": ["i snapped at my son this morning", "I yelled at the kids again."],
     "something they did": ["it's my fault that we missed the train", "I forgot my best friend's birthday."],
+    "work hangs in the air": [
+        "they're making half of us redundant",
+        "They are closing the branch in May.",
+        "more job cuts at our place",
+    ],
     "lost work": [
         "They laid me off last Thursday.",
         "My contract isn't being renewed.",
@@ -40,16 +48,21 @@ ABOUT = {
         "job interview tomorrow morning",
         "I have an exam on Thursday.",
         "What if they ask about the numbers?",
+        "i don't want to go in tomorrow",
+        "Dreading Monday.",
     ],
     "a decision": [
         "I don't know if I should quit my job.",
         "i can't decide between the two of them",
         "Do I tell him or not?",
+        "i need to decide about the job in Leeds",
+        "We're thinking about having a second child, but I'm not sure.",
     ],
     "their own health": [
         "I start chemo on Wednesday.",
         "i had a panic attack in the supermarket",
         "My back hurts.",
+        "she says it's probably nothing but they want another scan",
     ],
     "somebody is ill": ["My mum was diagnosed with dementia.", "i look after my husband since his stroke"],
     "not seen": ["i cooked for the whole family and nobody said a word", "Nobody takes me seriously."],
@@ -62,12 +75,31 @@ ABOUT = {
     "somebody far away": ["I miss my sister, she lives in Australia.", "homesick today"],
     "waiting": ["I'm still waiting to hear from the university.", "he hasn't written back yet"],
     "a new place or time": ["We moved to Leeds in March.", "I retired on Friday."],
+    "a gap at home": [
+        "i keep setting the table for two",
+        "His chair is still by the window.",
+        "the house is so quiet now",
+        "I picked up the phone to ring her.",
+    ],
     "how it used to be": ["When I was little we went to the coast.", "i looked at old photos tonight"],
     "looking forward": ["I want to learn the piano.", "i'm going to ask her out"],
     "a good moment": ["somebody at work said thank you", "We walked along the river, and it was quiet."],
     "the world": ["the news makes me so tired", "I can't stop reading about the war."],
     "the day went by": ["got up, went to school, came home", "I did the laundry and watched a series."],
+    "worn out by the day": ["i'm dead on my feet", "Absolutely knackered."],
+    "a small mishap": [
+        "i lost my keys again",
+        "My phone died in the middle of the call.",
+        "The boiler packed in.",
+        "missed the bus",
+    ],
+    "an appetite": ["i could murder a curry right now", "I fancy some cake."],
+    "the weather": ["this heat is killing me", "It's been raining all week."],
     "": [
+        "He booked a table for two.",
+        "I left without telling anyone.",
+        "She called me by my name.",
+        "The tea is so hot.",
         "She fought for her life.",
         "She told me a joke.",
         "My grandmother's garden.",
@@ -140,7 +172,34 @@ def test_laughing_at_somebody_is_no_good_news(said: str) -> None:
         "I never got to say goodbye to my uncle",
         "he hasn't written back yet and i keep looking at my phone",
         "She hasn't replied and I keep checking my phone.",
+        "i said something horrible to my daughter and i cant take it back",
+        "I signed it and I can't take it back now.",
+        "I can't stand it when he chews like that.",
     ],
 )
-def test_a_farewell_missed_and_a_silent_phone_are_no_emergency(said: str) -> None:
+def test_what_is_done_and_a_silent_phone_are_no_emergency(said: str) -> None:
     assert find_emergency(said) == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "with_marks"),
+    [
+        ("i cant decide between the two", "i can't decide between the two"),
+        ("im so lonely", "i'm so lonely"),
+        ("hes not speaking to me and i dont know why", "he's not speaking to me and i don't know why"),
+        ("whats the weather tomorrow", "what's the weather tomorrow"),
+    ],
+)
+def test_what_is_written_without_apostrophes_is_read_as_with_them(said: str, with_marks: str) -> None:
+    assert notice(said) == notice(with_marks)
+
+
+@pytest.mark.parametrize("said", ["im realy tierd of evrything", "we wer at the hosptial yesterdy"])
+def test_a_slip_of_the_fingers_is_not_taken_for_misheard(said: str) -> None:
+    assert notice(said).occasion == ""
+
+
+def test_a_short_message_is_not_asked_which_part_of_it_matters() -> None:
+    asked = " ".join(talk(f"my {word} says stay")[0] for word in ("gut", "head", "horoscope", "knee", "map"))
+    assert "Which part" not in asked
+    assert "say more about" not in asked

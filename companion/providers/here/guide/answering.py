@@ -67,6 +67,8 @@ _HALF_A_THOUGHT = re.compile(
 _POINTS = frozenset({"it", "that", "this", "them", "him", "her", "they", "there"})
 """Words that say nothing without what was said before them."""
 _OF_THE_PAST = re.compile(r"\b(?:was|did|happened)\b")
+_OF_SEVERAL = re.compile(r"^Which part|say more about")
+"""Asked of a sentence or less, these sound as if nobody had listened."""
 _TOPIC_LINE = re.compile(r"(?:You speak of|We can stay with|Some of this is about) ")
 """What is left out before a question about the same."""
 
@@ -112,6 +114,8 @@ def _answer_told(
         return _close(practice, said, noticed, wording)
     if noticed.occasion in BRIEF and practice.name != FREE and not is_over:
         noticed = Noticed()  # a few words are a whole answer there
+    elif noticed.occasion == "skip" and practice.name == FREE:
+        noticed = replace(noticed, occasion="another")  # there is nothing to leave out
     elif noticed.occasion in WORD_OR_TWO and (belongs_to := _told_before(said)):
         noticed = replace(noticed, occasion=f"{belongs_to} little")
     wants = wishes_of(said)
@@ -358,6 +362,8 @@ def _question(noticed: Noticed, wording: Wording, place: _Place, moment: str) ->
         for line in pools["general asked"]
         if wording.is_new(line) and bool(_OF_THE_PAST.search(line)) <= noticed.has_happened
     ]
+    if noticed.length < _SOME_WORDS:
+        new = [line for line in new if not _OF_SEVERAL.search(line)]
     if noticed.has_happened:
         new = [line for line in new if not line.startswith("What is that like")]
     return say(new[:_FIRST_GENERAL]) or wording.say_any(pools["general asked"], pools["again asked"])

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
+from string import ascii_lowercase
 
 from companion.care.corrections import TAKEN_BACK
 from companion.care.recognise import AS_A_WHOLE, by_rules, findings
@@ -161,7 +162,7 @@ _NO_FEELING_AFTER = {
     "strong": {"enough"},
 }
 _ALONE = re.compile(
-    r"(?:(?:just|so|very|really|a bit|a little|kind of|sort of|mostly|maybe|probably|more|well|yes|no) )*"
+    r"(?:(?:just|so|very|really|a bit|bit|a little|kind of|sort of|mostly|maybe|probably|more|well|yes|no) )*"
 )
 _AFTER_ALONE = re.compile(
     r"(?: (?:maybe|i|mostly|really|about|is|that|more|at|with|too|now|again|today|probably|because)\b.*)?"
@@ -174,10 +175,12 @@ _GOOD_NEWS = re.compile(
     r"(?:'ve| have| just| finally| has)* (?:won|graduated|got published|got promoted|got engaged|passed (?:my|"
     r"the|it|all|every|his|her)|"
     r"got (?:the|a|his|her|my) (?:job|place|scholarship|promotion|offer|part|role|grant|award|prize|raise))|"
-    r"(?:i'm|we're|we are|i am) engaged)\b"
+    r"(?:i'm|we're|we are|i am) engaged)\b|^(?:i|we) (?:just |only just |actually )?passed$"
 )
 _JOY = re.compile(
-    r"\b(?:got (?:into|accepted)|promoted|(?:i|we) (?:\w+ )?(?:made|did) it|"
+    r"\b(?:my (?:best friend|sister|daughter|niece|cousin|friend)(?: has| just| finally)* (?:had|gave birth to) "
+    r"(?:her|a|the) (?:baby|babies|twins|boy|girl|little \w+)|(?:i'm|we're) (?:an? )?(?:aunt|uncle|gran\w+)(?: now)?$|"
+    r"got (?:into|accepted)|promoted|(?:i|we) (?:\w+ )?(?:made|did) it|"
     r"best (?:day|night|week|weekend|news|thing|meal|holiday|birthday)|"
     r"(?:lovely|wonderful|amazing|fantastic|brilliant|great|beautiful|perfect|super|gorgeous|magical|"
     r"such a good|very good) "
@@ -201,7 +204,7 @@ _NO_JOY = re.compile(
     r"funeral|alone|lonely|leave|left|broke|broken|divorce\w*|cancer|angry|furious|tired|exhausted|ashamed|"
     r"guilty|should|"
     r"made fun|behind my back|ill|sick|bad|wrong|ruin\w*|fail\w*|late|pretend\w*|else|guilt|anxious|panic\w*|"
-    r"nightmare|"
+    r"nightmare|taken|trying|(?:he|she|they|boss) (?:just |only |then )*laughed$|nothing|empty|"
     r"again)\b|\b(?:do|have|had|should)n't\b"
 )
 """Along with these, a word of joy is not enough."""
@@ -236,6 +239,16 @@ _THEN = re.compile(
     r"little|young|a \w+|\w+teen))\b"
 )
 _HAPPY = frozenset({"happy", "joyful", "delighted", "thrilled", "excited", "proud", "grateful", "thankful"})
+_NO_APOSTROPHE = {
+    f"{verb}nt": f"{verb}n't"
+    for verb in ("do", "does", "did", "is", "are", "was", "were", "has", "have", "had", "ca", "would", "could",
+                 "should", "wo", "must")
+} | {
+    "ive": "I've", "youre": "you're", "youve": "you've", "weve": "we've", "theyre": "they're", "theyve": "they've",
+    "hes": "he's", "shes": "she's", "thats": "that's", "whats": "what's", "wheres": "where's", "theres": "there's",
+    "im": "I'm",
+}  # fmt: skip
+_IS_WITHOUT = re.compile(rf"\b(?:{'|'.join(_NO_APOSTROPHE)})\b(?!')", re.IGNORECASE)
 _IN_LAW = re.compile(r"\b(mother|father|sister|brother|son|daughter|parents)s? in laws?\b", re.IGNORECASE)
 _DENIED = re.compile(r"\bnot (?:my|our|the|a|an|his|her|their) [\w'-]+,?", re.IGNORECASE)
 _SENTENCES = re.compile(r"(?<=[.!?])\s+")
@@ -243,6 +256,8 @@ _MARKS = re.compile(r"[.,!?;:।…\"„“”«»¡¿()]")
 _MOST_CHARS = 4000
 _ONE_THING_WORDS = 30
 """A longer message is about more than one thing."""
+_FEWEST_SLIPPED = 5
+"""Letters of a word that is still one with a slip in it; nearly anything shorter is."""
 _FEWEST_ENGLISH = 3
 """Words that tell that somebody speaks English where the interface does not."""
 
@@ -290,10 +305,14 @@ def notice(text: str) -> Noticed:
         return Noticed(occasion=emergency)
     lexicon = load_lexicon()
     text = text[:_MOST_CHARS]  # enough for any message, and a bound for the patterns
+    as_written = plain_words(text)
+    text = _with_apostrophes(text)
     plain = plain_words(text)
     words = plain.split()
     occasion = occasion_of(text, plain)
-    if occasion in {"", "short", "unclear"} and (language := _other_language(text, plain, words, lexicon)):
+    if occasion in {"", "short", "unclear"} and (
+        language := _other_language(text, as_written, as_written.split(), lexicon)
+    ):
         return Noticed(occasion="language", language=language, length=len(words))
     if occasion not in {"", "retraction", "put right"}:
         return Noticed(occasion=occasion, length=len(words))
@@ -352,7 +371,21 @@ def _is_unclear(words: Sequence[str], lexicon: Lexicon) -> bool:
     from companion.care import network  # numpy: not before the first words
 
     usual = network.load().knows
-    return 5 * sum(not (is_known(word, lexicon.known) or usual(word)) for word in words) >= len(words)
+    unknown = (word for word in words if not (is_known(word, lexicon.known) or usual(word)))
+    return 5 * sum(not _is_slip(word, lexicon.known) for word in unknown) >= len(words)
+
+
+def _is_slip(word: str, known: frozenset[str]) -> bool:
+    """Whether one letter too few or two that changed places make it a word: "evrything", "tierd"."""
+    cuts = [(word[:at], word[at:]) for at in range(len(word) + 1)]
+    swapped = (left + right[1] + right[0] + right[2:] for left, right in cuts if len(right) > 1)
+    filled = (left + letter + right for left, right in cuts for letter in ascii_lowercase)
+    return len(word) >= _FEWEST_SLIPPED and any(is_known(each, known) for each in chain(swapped, filled))
+
+
+def _with_apostrophes(text: str) -> str:
+    """Who types fast and some recognisers write "dont" and "im"."""
+    return _IS_WITHOUT.sub(lambda found: _NO_APOSTROPHE[found[0].lower()], text)
 
 
 def _with_in_laws(text: str) -> str:

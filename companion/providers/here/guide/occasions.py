@@ -177,6 +177,10 @@ _PRIVATE = re.compile(
     r"secure)\b.{0,20}"
     r"|who (?:else )?(?:can|will|could|gets to)? ?(?:see|read|hear|hears|reads|sees)s? (?:this|it|what i \w+|"
     r"me|that)\b.{0,20}"
+    r"|(?:what|where) (?:do|does|will|would|happens|goes) ?(?:you|this|it|they|the \w+)? ?(?:do )?(?:to|with|go with)? ?"
+    r"(?:what i(?:'m| am|'ve| have)? (?:say|tell|type|said|told|saying|telling)|"
+    r"my (?:words|voice|data|recordings?|answers)|"
+    r"everything i \w+)\b.{0,20}"
     r"|where (?:do|does|is|are|will) (?:my|this|it|what i say|all this)\b.{0,30})"
 )
 _REPEAT = re.compile(
@@ -192,6 +196,8 @@ _TASK = re.compile(
     r"(?:tell me (?:a|an|some|another|the|about) (?:\w+ )?(?:joke|story|fact|poem|riddle|news|time|weather|date)\b"
     r"|(?:write|compose) (?:me )?(?:a|an|some|my|the)\b|sing\b|translate\b|calculate\b|compute\b|play (?:me|"
     r"some|a|the|music)\b"
+    r"|read (?:me|us) (?:a|an|the|something)\b"
+    r"|(?:send|write) (?:my \w+ |him |her |them )?(?:an?|my|the) (?:e ?mail|message|text|letter)\b"
     r"|search (?:for|the)\b|google\b|look up\b|set (?:a|an|the|my) (?:timer|alarm|reminder|clock)|remind me\b"
     r"|recommend\b|order (?:me|a|some)\b|book (?:me|a|the)\b|turn (?:on|off)\b"
     r"|(?:ignore|forget|disregard) (?:all |any |the |your |every )*(?:previous|prior|earlier|instructions?|"
@@ -231,6 +237,12 @@ _ADVICE = re.compile(
     r"|what do you (?:suggest|recommend|advise)|what helps|what is the best way|what's the best way).*"
 )
 _ASKING_HOW = re.compile(r"what (?:can|do|could|would) (?:i|we|one|people) (?:see|hear|find|know|mean|say)\b")
+_LEAD_IN = re.compile(
+    rf"{_SO}(?:(?:you )?(?:know|guess) what|you(?:'ll| will| would)? never (?:guess|believe)(?: .{{0,25}})?|"
+    r"i(?:'ve| have)?(?: got| have)? (?:some |a bit of )?(?:big |good |great )?news|big news|"
+    r"i (?:have|need|want|wanted|would like) to (?:tell|ask) you something|"
+    r"(?:can|could|may) i (?:tell|ask) you (?:something|a question))"
+)
 _PAUSE = re.compile(
     r"(?:(?:um+|uh+|er+m?|h+m+|m+h*m+|ah+|eh+|oh|well|so|yeah|like|okay|anyway|and|but|let me (?:think|see)|"
     r"give me a (?:moment|second|minute)|i'm thinking|one (?:moment|second)|hang on|hold on|wait)(?: |$))+"
@@ -250,7 +262,8 @@ _FLAT = re.compile(
     rf"{_SO}(?:(?:i'm |i am |it's |it is |it was |all |pretty |quite |just |really |my day was |the day was |"
     rf"today was )*"
     r"(?:fine|good|great|meh|bleh|so so|whatever|not (?:so |too )?bad|alright|all right|nothing(?: (?:much|"
-    r"special|new|really|to (?:tell|say|report)))?"
+    r"special|new|really|to (?:tell|say|report)))*"
+    r"|not (?:much|a lot)(?: (?:to (?:tell|say|report)|happening|going on))*"
     r"|same(?: (?:as (?:always|usual|ever|before)|old(?: same old)?))?|boring|average|normal|ordinary|usual|"
     r"could be (?:better|worse))"
     r"(?: (?:i (?:guess|suppose|think)|today|thanks|thank you|really|happened|happening|going on|so far|"
@@ -270,7 +283,7 @@ _GREETING = re.compile(
 _UNSURE = re.compile(
     r"(?:um |uh |hm |well |hmm |oh |so |yeah |no )*(?:(?:that's |that is |it's )?(?:a |such a )?(?:good|great|hard|tough|"
     r"difficult|big|interesting) (?:question|one)|(?:i |i really |honestly i |i just )?(?:don't|"
-    r"do not) (?:really )?know|no idea|(?:i'm |i am )?not sure"
+    r"do not) (?:really )?(?:know|no(?= what))|no idea|(?:i'm |i am )?not sure"
     r"|(?:i )?dunno|i have no idea|hard to say|who knows|i (?:can't|cannot) (?:say|explain|put it into words))"
     r"(?: (?:really|what to say|yet|honestly|how to say it|where to (?:start|begin)|to be honest|why|it|how))*"
 )
@@ -309,10 +322,11 @@ _WHOLE: tuple[tuple[re.Pattern[str], str, int], ...] = (
     (_WELL, "well", 8),
     (_FLAT, "flat", 10),
     (_PAUSE, "pause", 8),
+    (_LEAD_IN, "lead in", 9),
+    (_TASK, "task", 25),  # before the next two: "can you read me a story"
     (_HEARING, "hearing", 12),
     (_PRIVATE, "private", 14),
     (_HELP, "help", 12),
-    (_TASK, "task", 25),
     (_COMPLAINT, "complaint", 16),
 )
 """Pattern of the whole message, its kind, and of how many words it may be; the first that fits."""
