@@ -92,9 +92,10 @@ class Script(ReadingPage):
         self._title = title
         self._turns = [ShownTurn.of(record) for record in turns]
         self._first = 0 if not self._from_below else max(0, len(self._turns) - _TURNS_AT_ONCE)
+        self.follows, self._last_now, self.seen = self._from_below, None, (0, 0)
         self.rebuild()
-        bar = self.verticalScrollBar()
-        bar.setValue(bar.maximum() if self._from_below else 0)
+        if not self._from_below:
+            self.verticalScrollBar().setValue(0)
 
     def show_passage(self, words: str, place: int, *, is_answer: bool = False, end: int = 0) -> bool:
         """Brings these words into view on the accent's paper; False: they are not on the page.

@@ -194,7 +194,8 @@ class StagedHost:
             "piper": Health(ok=False, detail="The voice is not on this computer yet."),
         }
         self.answers_never = False
-        """A vendor that is asked about a key does not answer."""
+        """A vendor that is asked about a key, or a server, does not answer, or only when it may."""
+        self.may_answer = asyncio.Event()
         self.inputs: tuple[Device, ...] = (device("Built-in Audio", is_default=True), device("Headset"))
         self.hears = "I had porridge."
         """What the next try of the microphone makes out."""
@@ -244,7 +245,7 @@ class StagedHost:
 
     async def check(self, provider: str, role: Role, key: Secret | None = None) -> Health:
         self.log.append(("check", provider, key is not None))
-        await (asyncio.Event().wait() if self.answers_never and key is not None else asyncio.sleep(0))
+        await (self.may_answer.wait() if self.answers_never and key is not None else asyncio.sleep(0))
         if provider in self.healths:
             return self.healths[provider]
         if key is None and (await self.key_state(provider)).present:
@@ -282,6 +283,7 @@ class StagedHost:
         return await self.vault.describe(provider)
 
     async def discover(self, server: OwnServer, key: Secret | None = None) -> Discovery:
+        await (self.may_answer.wait() if self.answers_never else asyncio.sleep(0))
         return Discovery(health=Health(ok=False, detail="Nobody is staged there."), models={})
 
     async def add_server(self, server: OwnServer, roles: frozenset[Role], key: Secret | None = None) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QEvent, QModelIndex, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QTextCursor, QTextDocument
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -20,7 +20,7 @@ from companion.events import BackupsLooked, JournalOpened, LocalTimeChanged
 from companion.flow import TurnRecord
 from companion.gui.journal import JournalPage
 from companion.gui.journal.editor import Editor
-from companion.gui.journal.list import SESSION
+from companion.gui.journal.list import SESSION, _around_first
 from companion.gui.staged import EVENING, StagedHost, journal
 from companion.gui.theme import Look
 from companion.gui.window import Window
@@ -239,6 +239,19 @@ async def test_a_search_shows_passages_and_opens_at_their_place(
     assert any("river" in each.cursor.selectedText() for each in page.script.extraSelections())
 
 
+@pytest.mark.parametrize(
+    "before", ["\N{GRINNING FACE} ", "\N{GRINNING FACE} and many other words that come " * 2]
+)
+def test_the_words_that_were_looked_for_are_marked_behind_signs_of_other_planes(before: str) -> None:
+    at = len(f"{before}the ")
+    text, spans = _around_first(Hit(session_id=1, passage=f"{before}the river again", spans=((at, at + 5),)))
+    layout = QTextDocument(text)
+    cursor = QTextCursor(layout)
+    cursor.setPosition(spans[0][0])
+    cursor.setPosition(spans[0][1], QTextCursor.MoveMode.KeepAnchor)
+    assert cursor.selectedText() == "river"
+
+
 async def test_a_passage_is_shown_in_its_turn_though_others_say_the_same_and_it_is_long(
     host: StagedHost, page: JournalPage
 ) -> None:
@@ -420,6 +433,29 @@ async def test_escape_leaves_the_editor_and_loses_nothing(
     qtbot.keyClick(page.list, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     await settle()
     assert (host.kept[4][0].tags, host.kept[4][1][0].user_text) == before
+
+
+@pytest.mark.parametrize("way", ["save", "escape"])
+async def test_what_cannot_be_kept_stays_in_the_editor(
+    way: str, window: Window, host: StagedHost, page: JournalPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object, **__: object) -> None:
+        raise CompanionError(Kind.DISK_FULL)
+
+    page.deeds.do("edit")
+    await settle()
+    page.editor.title.setText("A better title")
+    monkeypatch.setattr(type(host.journal_desk), "set_marks", full)
+    page.editor.save.click() if way == "save" else window._keyboard.escape()
+    await settle()
+    assert page.editor.title.text() == "A better title"
+    assert page.editor.isVisible()
+    assert "disk" in page.side.said_text.text()
+    monkeypatch.undo()
+    page.editor.save.click() if way == "save" else window._keyboard.escape()
+    await settle()
+    assert not page.editor.is_open
+    assert host.kept[4][0].title == "A better title"
 
 
 async def test_escape_says_nothing_where_nothing_was_put_right(window: Window, page: JournalPage) -> None:

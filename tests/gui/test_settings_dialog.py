@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.page import find_pages
 from companion.gui.settings.pages.hearing import HearingPage
 from companion.gui.settings.pages.privacy import PrivacyPage
+from companion.gui.settings.pages.servers import ServersPage
 from companion.gui.settings.pages.shortcuts import ShortcutsPage
 from companion.gui.settings.pages.sound import SoundPage
 from companion.gui.settings.pages.thinking import ThinkingPage
@@ -457,6 +459,26 @@ async def test_asking_about_a_key_can_be_ended(dialog: SettingsDialog, host: Sta
     assert not (await host.key_state("openai")).present
 
 
+async def test_a_key_that_is_being_kept_is_not_stopped(
+    dialog: SettingsDialog, host: StagedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyring = asyncio.Event()
+
+    async def slow(*_: object, **__: object) -> None:
+        await keyring.wait()
+
+    monkeypatch.setattr(host, "save_key", slow)
+    page = await thinking(dialog)
+    page.choose("openai")
+    await settle()
+    await paste_key(page, GOOD_KEYS["openai"])
+    assert page.setup is not None
+    assert page.setup.key is not None
+    assert not [each for each in parts_of(page.setup.key, QPushButton) if each.text() == "Cancel"]
+    keyring.set()
+    await settle()
+
+
 async def test_a_provider_on_this_computer_asks_for_no_key(dialog: SettingsDialog, host: StagedHost) -> None:
     page = await thinking(dialog)
     page.cards["ollama"].click()
@@ -806,3 +828,54 @@ async def test_the_proxy_that_would_be_used_is_named(
     monkeypatch.setenv("https_proxy", "http://me:secret-word@proxy.example:3128")
     page.appeared()
     assert page.proxy.text() == "There is one: proxy.example:3128"
+
+
+async def test_another_provider_may_be_opened_while_one_is_asked_about_its_key(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    host.answers_never = True
+    page = await thinking(dialog)
+    page.cards["openai"].click()
+    await settle()
+    await paste_key(page, GOOD_KEYS["openai"])
+    page.cards["anthropic"].click()
+    await settle()
+    host.may_answer.set()
+    await settle()
+    assert not (await host.key_state("openai")).present
+
+
+async def test_an_address_that_is_none_is_shown_as_it_was_written(qapp: QApplication) -> None:
+    host = StagedHost(
+        changed(
+            Settings(), {"providers.llm.openai.base_url": "http://[::1", "providers.llm.active": "openai"}
+        )
+    )
+    dialog = SettingsDialog(host, Look())
+    dialog.show()
+    page = await thinking(dialog)
+    page.choose("openai")
+    await settle()
+    assert page.setup is not None
+    assert page.setup.address.text() == "http://[::1"
+    await page_of(dialog, "privacy", PrivacyPage)
+    dialog.close()
+    dialog.deleteLater()
+    await settle()
+
+
+async def test_a_server_that_is_removed_while_it_is_tested_stays_away(qapp: QApplication) -> None:
+    host = StagedHost(changed(Settings(), {"servers.attic.address": "http://192.168.1.20:8000/v1"}))
+    host.answers_never = True
+    dialog = SettingsDialog(host, Look())
+    dialog.show()
+    page = await page_of(dialog, "servers", ServersPage)
+    for words in ("Test", "Remove", "Remove it"):
+        answer(page, words)
+        await settle()
+    host.may_answer.set()
+    await settle()
+    assert not page.cards
+    dialog.close()
+    dialog.deleteLater()
+    await settle()

@@ -784,3 +784,20 @@ def test_captions_stay_as_they_were_when_the_computer_travels(
     travel("PST8")
     script.rebuild()
     assert script.text() == before
+
+
+def test_a_kept_reflection_is_gone_on_with_at_its_end(script: Script) -> None:
+    parts = tuple(f"Sentence {n}. " * 12 for n in range(40))
+    script.say(1, "Hm", AT)
+    answer(script, *parts)
+    speak(script, 2, parts)
+    bar = script.verticalScrollBar()
+    bar.setValue(bar.maximum() // 2)
+    assert script.jump.isVisible()
+    for many in (1, 12, 10, 1):
+        script.show_turns([record("word " * 400) for _ in range(many)])
+        assert (bar.value(), script.jump.isHidden()) == (bar.maximum(), True)
+        bar.setValue(bar.maximum() - 200)
+    script.forget()
+    answer(script, *parts, turn=2)
+    assert bar.value() == bar.maximum()

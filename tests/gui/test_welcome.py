@@ -358,6 +358,22 @@ async def test_going_on_with_a_key_in_the_field_tests_it_first(desk: Desk) -> No
     assert desk.settings_backend.settings.providers.llm.active == "anthropic"
 
 
+async def test_who_does_not_wait_for_the_answer_about_a_key_stays_on_the_page(desk: Desk) -> None:
+    page = await provider_page(desk)
+    desk.settings_backend.answers_never = True
+    assert page.key is not None
+    page.key.field.setText(GOOD_KEYS["anthropic"])
+    desk.view.go_on.setFocus()
+    await desk.enter()
+    await desk.tab_to("Cancel")
+    await desk.enter()
+    desk.settings_backend.answers_never = False
+    page.key.field.setFocus()
+    await desk.enter()
+    await desk.until(lambda: desk.settings_backend.settings.providers.llm.active == "anthropic")
+    assert desk.view.page is page
+
+
 async def test_a_key_in_the_environment_is_offered_and_stored_nowhere(desk: Desk) -> None:
     key = EnvironmentKey(
         secret=Secret(GOOD_KEYS["openai"]), origin="https://api.openai.com:443", variable="OPENAI_API_KEY"

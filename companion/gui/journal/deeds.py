@@ -215,11 +215,12 @@ class Deeds(QObject):
         finally:
             self._reader.sounds = ""
 
-    async def keep_for_now(self, edited: Edited, before: Edited) -> None:
-        """Keeps it, and offers to have it as it was before."""
-        if await self.try_(self.keep(edited)):
+    async def keep_now(self, edited: Edited, before: Edited | None = None) -> bool:
+        """Whether it could be kept; to have it as it was `before` is offered then."""
+        is_kept = await self.try_(self.keep(edited))
+        if is_kept and before is not None:
             self._say(tr("What you put right is kept."), UNDO, lambda: self.change(self.keep(before)))
-            self.changed.emit()
+        return is_kept
 
     async def keep(self, edited: Edited) -> None:
         await self._desk.set_marks(

@@ -27,6 +27,7 @@ from companion.gui.clean import clean_text
 from companion.gui.journal.lines import day_of, minutes_of, mood_of, title_of, when_of
 from companion.gui.theme import Look
 from companion.gui.touch import scroll_by_touch
+from companion.gui.typesetting import units
 from companion.language import tr
 from companion.records import Hit, SessionRecord
 
@@ -319,7 +320,7 @@ class _Painter(QStyledItemDelegate):
 
     def _paint_passage(self, painter: QPainter, place: QRect, hit: Hit) -> None:
         """Two lines of it, the words that were looked for on the accent's paper."""
-        left_out, text = _around_first(hit)
+        text, spans = _around_first(hit)
         layout = QTextLayout(text, self._look.font("small"))
         option = QTextOption()
         option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
@@ -328,9 +329,9 @@ class _Painter(QStyledItemDelegate):
         found.setBackground(self._look.colour("accent_soft"))
         found.setForeground(self._look.colour("accent"))
         ranges = []
-        for start, end in hit.spans:
+        for start, end in spans:
             each = QTextLayout.FormatRange()
-            each.start, each.length, each.format = start - left_out, end - start, found
+            each.start, each.length, each.format = start, end - start, found
             ranges.append(each)
         layout.setFormats(ranges)
         layout.beginLayout()
@@ -346,10 +347,13 @@ class _Painter(QStyledItemDelegate):
         layout.draw(painter, QPointF(place.topLeft()))
 
 
-def _around_first(hit: Hit) -> tuple[int, str]:
-    """The passage from shortly before the first words that were looked for, and by how much their places shift."""
+def _around_first(hit: Hit) -> tuple[str, list[tuple[int, int]]]:
+    """The passage from shortly before the first words that were looked for, and where those stand in it as Qt counts."""
     first = min((start for start, _ in hit.spans), default=0)
     cut = hit.passage.find(" ", max(0, first - _WORDS_BEFORE)) + 1
+    text, left_out = f"…{hit.passage[cut:]}", cut - 1
     if first <= _WORDS_BEFORE or not 0 < cut <= first:
-        return 0, hit.passage
-    return cut - 1, f"…{hit.passage[cut:]}"
+        text, left_out = hit.passage, 0
+    return text, [
+        (units(text[: start - left_out]), units(text[: end - left_out])) for start, end in hit.spans
+    ]

@@ -63,7 +63,7 @@ class JournalPage(QWidget):
         self._from_day: date | None = None
         self._from: tuple[float, int] | None = None
         """Before what the list begins when it is read again."""
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[str, asyncio.Task[object]] = {}
         self.setProperty("page", "true")
         self.setAccessibleName(tr("Journal"))
         self.setProperty("help", "journal")
@@ -132,8 +132,10 @@ class JournalPage(QWidget):
 
     async def keep_edited(self) -> None:
         """What is being put right is kept as it stands."""
+        if (keeping := self._tasks.get("keep")) is not None:
+            await asyncio.wait([keeping])
         if (edited := self.editor.edited()) is not None:
-            await self.deeds.try_(self.deeds.keep(edited))
+            await self.deeds.keep_now(edited)
 
     async def close_reading(self) -> None:
         """Keeps what is being put right and ends what is under way."""
@@ -286,7 +288,7 @@ class JournalPage(QWidget):
         if session is None or (self.editor.is_open and number == self._shown):
             return
         if (edited := self.editor.edited()) is not None:
-            self._begin("keep", self.deeds.keep(edited))
+            self._begin("keep", self.deeds.keep_now(edited))
             self.editor.close_form()
         self._sides.setCurrentWidget(self.reader)
         self._begin("read", self._read(session, index.data(HIT)))
@@ -332,17 +334,19 @@ class JournalPage(QWidget):
         self._sides.setCurrentWidget(self.editor)
         self.editor.open(session, self.reader.turns, tags=tags, people=people)
 
-    def _save(self, edited: Edited) -> None:
-        self._close_editor()
-        self.deeds.change(self.deeds.keep(edited))
-
     def _leave_editor(self) -> None:
         """What was put right is kept as it stands, and can be taken back."""
-        changed = self.editor.changed()
-        self._close_editor()
-        if changed is not None:
-            now, before = changed
-            self._begin("do", self.deeds.keep_for_now(now, before))
+        if (changed := self.editor.changed()) is None:
+            self._close_editor()
+        else:
+            self._begin("keep", self._keep_and_close(*changed))
+
+    async def _keep_and_close(self, edited: Edited, before: Edited | None = None) -> None:
+        """The form stays open where nothing was kept, or where something else stands in it by now."""
+        if await self.deeds.keep_now(edited, before):
+            if self.editor.edited() == edited:
+                self._close_editor()
+            self.refresh()
 
     def _delete_turn(self, turn_id: int) -> None:
         changed = self.editor.changed()
@@ -368,7 +372,7 @@ class JournalPage(QWidget):
 
     # -- building -------------------------------------------------------------------------------------------
 
-    def _begin(self, what: str, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, what: str, work: Coroutine[Any, Any, object]) -> None:
         """One piece of work of each kind at a time: the newest wish is the one."""
         if (before := self._tasks.get(what)) is not None and what != "keep":
             before.cancel()
@@ -392,7 +396,7 @@ class JournalPage(QWidget):
         self.deeds.export_wanted.connect(self.export_wanted)
         self.deeds.import_wanted.connect(self.import_wanted)
         self.deeds.editor_wanted.connect(lambda session: self._begin("do", self._open_editor(session)))
-        self.editor.saved.connect(self._save)
+        self.editor.saved.connect(lambda edited: self._begin("keep", self._keep_and_close(edited)))
         self.editor.cancelled.connect(self._close_editor)
         self.editor.turn_deleted.connect(self._delete_turn)
         self.waiting.heard_again.connect(self.talk_wanted)

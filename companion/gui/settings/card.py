@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
@@ -12,6 +11,7 @@ from PySide6.QtWidgets import QRadioButton, QSizePolicy, QWidget
 from companion.gui.boxes import in_column
 from companion.gui.labels import ReadingLabel, dress, label
 from companion.gui.settings.chips import FlowLayout
+from companion.hosts import host_of
 from companion.language import tr
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class ProviderCard(ChoiceCard):
 
     def show_address(self, address: str) -> None:
         """Where the words really go is said, also where it is not the vendor's own address."""
-        usual, other = (urlsplit(each.split(" ")[0]).hostname or "" for each in (self.spec.base_url, address))
+        usual, other = (host_of(each.partition(" ")[0]) for each in (self.spec.base_url, address))
         said = self.spec.summaries.get(self._role, self.spec.summary)
         said = said.replace(usual, other) if usual and other else said
         if said != self._sentence.text():

@@ -46,6 +46,8 @@ class KeyRow(QWidget):
     """A `Health` came back from the vendor."""
     changed = Signal(str)
     """The key of this provider (its name) was kept or removed."""
+    stopped = Signal()
+    """The person did not want to wait for the vendor."""
 
     def __init__(self, host: SettingsHost, spec: Spec, role: Role, work: Work) -> None:
         super().__init__()
@@ -152,6 +154,7 @@ class KeyRow(QWidget):
         self._work.start(self._store(key, spec, this_run_only=this_run_only), "key")
 
     async def _store(self, key: Secret, spec: Spec, *, this_run_only: bool = False) -> None:
+        self.notice.tell("")  # from here on there is nothing to stop
         try:
             await self._host.save_key(spec.name, key, this_run_only=this_run_only)
         except CompanionError as error:
@@ -191,6 +194,7 @@ class KeyRow(QWidget):
         self._work.end("key")
         self.notice.tell(tr("Stopped. Nothing was changed."), kind="small")
         give(self.field if self.field.text() else self.test)
+        self.stopped.emit()
 
     def tell(self, health: Health) -> None:
         self.notice.tell(health.detail, kind="good" if health.ok else "warn")

@@ -359,6 +359,7 @@ class RolePage(SettingsPage):
 
     def _open(self, spec: Spec) -> None:
         if self.setup is not None:
+            self.work.end("key")  # its answer would find nobody
             self.setup.hide()
             self.setup.deleteLater()
         self.setup = ProviderSetup(self, spec)

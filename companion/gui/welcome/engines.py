@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from PySide6.QtWidgets import QFrame, QPushButton
 
 from companion.events import Note
@@ -13,6 +11,7 @@ from companion.gui.settings.models import ModelList, ModelRow
 from companion.gui.theme import Look
 from companion.gui.welcome.host import WelcomeHost
 from companion.gui.welcome.page import WelcomePage
+from companion.hosts import host_of
 from companion.language import language, mark, tr
 from companion.providers.here.models.listing import ModelKind, usual
 
@@ -97,7 +96,7 @@ class EnginesPage(WelcomePage):
         self.both.setVisible(len(missing) == len(self.lists))
         is_all_here = all(self._in_use(kind) for kind in self.lists if self._can_be_had(kind))
         self.lead_label.setText(tr(_ALL_HERE) if is_all_here else tr(_LEAD))
-        homes = {urlsplit(row.model.homes[0]).hostname or "" for row in missing if row.model.homes}
+        homes = {host_of(row.model.homes[0]) for row in missing if row.model.homes}
         self.hint = tr("They come from {homes}.", homes=", ".join(sorted(homes))) if homes else ""
         self.hint_changed.emit()
 

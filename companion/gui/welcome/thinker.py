@@ -231,11 +231,14 @@ class ThinkerPage(WelcomePage):
         if self.providers.findData(wanted) >= 0:
             self.providers.setCurrentIndex(self.providers.findData(wanted))
         spec = self.specs[str(self.providers.currentData())]
+        self._is_leaving = False
         if self.key is not None:
+            self.work.end("key")  # its answer would find nobody
             self.key.hide()
             self.key.deleteLater()
         self.key = KeyRow(self.host, spec, Role.THINKS, self.work)
         self.key.checked.connect(self._checked)
+        self.key.stopped.connect(self._stay)
         self.key.changed.connect(lambda kept: self.work.start(self._key_changed(kept), "key changed"))
         self._provider_column.addWidget(self.key)
         self.work.start(self._show_key(spec), "key state")
@@ -305,6 +308,9 @@ class ThinkerPage(WelcomePage):
         if state is not None and state.present:
             await self._use(name)
         self._go_on()
+
+    def _stay(self) -> None:
+        self._is_leaving = False
 
     def _go_on(self) -> None:
         if self._is_leaving:

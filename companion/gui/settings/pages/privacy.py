@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from urllib.parse import urlsplit
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFrame, QGridLayout, QVBoxLayout
@@ -19,7 +18,7 @@ from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import DeclaredPage, PageInfo
 from companion.gui.theme import Look
 from companion.gui.wrapping import WrappingCheckBox
-from companion.hosts import is_this_computer
+from companion.hosts import host_of, is_this_computer
 from companion.kinds import TURN_ROLES, Role
 from companion.language import mark, tr, trn
 from companion.ledger import Cargo, Destination, Traffic
@@ -125,7 +124,7 @@ class PrivacyPage(DeclaredPage):
         if self.host.settings.network.offline or not address or is_this_computer(address):
             return ""
         elsewhere = [each for each in address.split() if not is_this_computer(each)]
-        return ", ".join(urlsplit(each).hostname or "" for each in elsewhere)
+        return ", ".join(host_of(each) for each in elsewhere)
 
 
 class Today(QFrame):

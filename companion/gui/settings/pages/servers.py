@@ -74,7 +74,7 @@ class ServerCard(QFrame):
         column.addSpacing(4)
         column.addLayout(line)
         column.addWidget(self.notice)
-        self.test.clicked.connect(lambda: page.work.start(page.test(self), f"test {name}"))
+        self.test.clicked.connect(lambda: page.work.start(page.test(self), f"server {name}"))
         self.change.clicked.connect(lambda: page.edit(name))
         self.remove.clicked.connect(self._ask)
 
@@ -347,7 +347,7 @@ class ServersPage(SettingsPage):
         return " ".join(told)
 
     def start_removing(self, name: str) -> None:
-        self.work.start(self._remove(name), f"remove {name}")
+        self.work.start(self._remove(name), f"server {name}")  # and is not tested any more
 
     async def _remove(self, name: str) -> None:
         label = self.host.settings.servers.server(name).label or name
