@@ -71,6 +71,7 @@ def test_wrong_usage_is_one_sentence_and_where_to_read_more(
         ("say ...", "There was nothing to say. Give it a text"),
         ("say hi --voice nobody --out a.wav", "There is no voice called nobody here. `companion voices`"),
         ("ask hi --model gtp-9", "Nobody known has a model called gtp-9, and Offline guide takes none."),
+        ("ask hi --provider guide --model gpt-4o", "Offline guide takes no model."),
         (
             "say hi --provider piper --out a.wav",
             "The voice “en_US-joe-medium” is not on this computer yet. Fetch",
