@@ -56,9 +56,11 @@ def declare(models: argparse.ArgumentParser) -> None:
 async def run(app: Companion, args: argparse.Namespace) -> int:
     """One verb."""
     count = len(args.names)
-    fits = {"fetch": not args.link, "list": not count, "remove": count, "import": count, "export": count == 2}
-    if not fits[args.what] or (args.link and count != 1):
-        remark(f"companion models {args.what} takes {_NEEDS[args.what]}. {more('companion models')}")
+    fits = {"fetch": True, "list": not count, "remove": count, "import": count, "export": count == 2}
+    links_elsewhere = args.link and args.what != "import"
+    if links_elsewhere or not fits[args.what] or (args.link and count != 1):
+        needs = "no --link" if links_elsewhere else _NEEDS[args.what]
+        remark(f"companion models {args.what} takes {needs}. {more('companion models')}")
         return 2
     work = {"fetch": _fetch, "list": _list, "remove": _remove, "import": _import, "export": _export}
     return await work[args.what](app, args)

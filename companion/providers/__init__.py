@@ -245,7 +245,10 @@ _NAMES = {
 }
 """Where the names are that the library is made of."""
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
-__all__ = list(_HOMES)
+if (
+    not TYPE_CHECKING
+):  # a list that is computed says nothing to whoever checks types: then no name would be public
+    __all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> object:
@@ -259,4 +262,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return list(_HOMES)

@@ -125,7 +125,15 @@ def test_a_source_that_fails_is_a_sentence(files: FileServer, model: LocalModel,
 
 @pytest.mark.parametrize(
     "arguments",
-    [["sing"], ["list", "base"], ["remove"], ["import"], ["export", "base"], ["import", "a", "b", "--link"]],
+    [
+        ["sing"],
+        ["list", "base"],
+        ["remove"],
+        ["import"],
+        ["export", "base"],
+        ["import", "a", "b", "--link"],
+        ["fetch", "--link"],
+    ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: list[str], capsys: Out) -> None:
     assert run(["models", *arguments]) == 2

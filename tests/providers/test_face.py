@@ -45,8 +45,11 @@ def test_every_public_name_is_there() -> None:
     for name in library.__all__:
         assert getattr(library, name) is not None
     assert set(library.__all__) <= set(dir(library))
-    typed = re.findall(r" (\w+) as \1\b", Path(library.__file__).read_text("utf-8"))
+    source = Path(library.__file__).read_text("utf-8")
+    typed = re.findall(r" (\w+) as \1\b", source)
     assert sorted(typed) == sorted(library.__all__), "whoever checks types knows other names"
+    computed = re.search(r"^__all__ = (?!\[)", source, re.MULTILINE)
+    assert computed is None, "whoever checks types would find no name with `import *`"
     with pytest.raises(AttributeError, match="HAL"):
         _ = library.HAL  # type: ignore[attr-defined]
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from companion import language
 from companion.errors import AIProviderError, Kind
-from companion.flow import HearRequest
+from companion.flow import HearRequest, SpeakRequest
 from companion.language import Catalogue
 from companion.providers.here.builtin import VOICES
 from companion.providers.here.builtin.provider import BuiltinProvider
@@ -86,3 +88,19 @@ def test_the_voice_that_is_fetched_reads_the_language_of_the_window(interface: s
         "Hindi has none that is quick enough"
     )
     assert usual(ModelKind.HEARING).speaks(interface)
+
+
+async def test_two_texts_that_are_read_at_once_are_each_read_in_their_language(tmp_path: Path) -> None:
+    class Noting(BuiltinProvider):
+        async def start_job(self, work: str, **given: Any) -> Any:
+            voices.append((given["text"][:5], given["voice"][:2]))
+            return await super().start_job(work, **given)
+
+    async def read(text: str) -> None:
+        async for _ in here.speak(SpeakRequest(text=text)):
+            pass
+
+    voices: list[tuple[str, str]] = []
+    async with Noting(models_dir=tmp_path) as here:
+        await asyncio.gather(read("Heute hattest du Streit mit ihr."), read("What would you like to say?"))
+    assert sorted(voices) == [("Heute", "de"), ("What ", "en")]

@@ -75,21 +75,24 @@ class BuiltinProvider(EngineProvider):
         if not text:
             return
         wanted = request.voice or self.tts_voice
-        self._language = await asyncio.to_thread(language_of, text, self._language)
-        voice, named = await self._natural(wanted)
+        tag = self._language = await asyncio.to_thread(language_of, text, self._language)
+        voice, named = await self._natural(wanted, tag)
         if voice is not None:
             sound = self.sound_of(voice, named, text, request.speed)
         else:
-            sound = self._plainly(text, wanted or voice_for(self._language, VOICES), request.speed)
+            sound = self._plainly(text, wanted or voice_for(tag, VOICES), request.speed)
         async with aclosing(sound) as pieces:
             async for audio in pieces:
                 yield audio
 
-    async def _natural(self, wanted: str) -> tuple[InstalledVoice | None, str]:
-        """The voice that speaks instead of the plain one, loaded, with its name; None: none is here that can."""
+    async def _natural(self, wanted: str, tag: str = "") -> tuple[InstalledVoice | None, str]:
+        """The voice that speaks this language instead of the plain one, loaded, with its name; None: none is here that can.
+
+        Empty, `tag` is the language that was spoken last.
+        """
         from companion.providers.here import voices
 
-        tag = self._language or await asyncio.to_thread(language_of, "")
+        tag = tag or self._language or await asyncio.to_thread(language_of, "")
         voice, named = await asyncio.to_thread(voices.natural, self._store, wanted, tag)
         try:
             if voice is not None:
