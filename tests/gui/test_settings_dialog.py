@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
     QPushButton,
+    QSpinBox,
     QWidget,
 )
 
@@ -254,6 +255,21 @@ async def test_every_number_field_reaches_its_setting(dialog: SettingsDialog, ho
         after = value_of(host.settings, spin.objectName())
         assert type(after) is type(before)
         assert after > before  # type: ignore[operator]
+
+
+async def test_a_number_that_is_being_typed_is_left_alone(dialog: SettingsDialog, host: StagedHost) -> None:
+    dialog.show_page("advanced")
+    await settle()
+    assert dialog.page is not None
+    spin = next(row.control for row in dialog.page.rows if row.field.name == "network.max_retries")
+    assert isinstance(spin, QSpinBox)
+    spin.setFocus()
+    spin.selectAll()
+    QTest.keyClicks(spin, "5")
+    dialog.page.refresh()
+    QTest.keyClick(spin, Qt.Key.Key_Return)
+    await settle()
+    assert host.settings.network.max_retries == 5
 
 
 async def test_a_refused_change_is_said_and_the_control_goes_back(

@@ -14,7 +14,7 @@ from tests.providers.guide_figures import answer, sentences, talk
 OCCASIONS = {
     "complaint": [
         "You're useless.", "you never listen", "This is so stupid.", "shut up", "That's not an answer.",
-        "what a dumb question",
+        "what a dumb question", "ok this is a bit weird talking to a computer",
         "you keep asking the same thing", "I hate talking to machines", "stop copying me", "That makes no sense.",
     ],
     "no questions": [
@@ -53,7 +53,8 @@ OCCASIONS = {
     "thanks": ["Thanks, that helps.", "thanks, that's useful", "great, thank you that was helpful"],
     "little": ["yes", "No.", "not really", "I guess so", "maybe", "Exactly!", "ok cool", "haha", "Fair enough."],
     "flat": ["Fine.", "meh", "nothing much", "same as always", "so so", "whatever",
-        "nothing much to say", "not a lot going on", "Not bad, thanks."],
+        "nothing much to say", "not a lot going on",
+        "i dont really have anything to talk about", "Not bad, thanks."],
     "well": ["Good.", "really good today", "great, thanks"],
     "goodbye": [
         "I'd better be off.", "My bus is here, got to dash.", "That'll do for today.", "speak tomorrow",
@@ -134,7 +135,7 @@ def test_who_does_not_want_to_be_echoed_is_not() -> None:
     "said",
     ["I passed!", "My sister had her baby this morning!",
          "I got the job!", "she said yes!", "We won!", "It was a lovely day with my son.",
-         "We laughed all evening.", "It is benign."],
+         "We laughed all evening.", "It is benign.", "we're getting married in june"],
 )  # fmt: skip
 def test_good_news_is_met_with_gladness(said: str) -> None:
     assert set(sentences(answer(said))) & set(load_wordings()["joy"])

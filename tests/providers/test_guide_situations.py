@@ -24,6 +24,7 @@ ABOUT = {
         "she talks to me like i'm a child",
         "Boss moved the deadline without asking anybody.",
         "he bought a motorbike without telling me",
+        "My manager gave my project to the new guy without a word.",
     ],
     "a love ended": ["We broke up.", "got dumped", "my husband has met someone else"],
     "shouted at a child": ["i snapped at my son this morning", "I yelled at the kids again."],
@@ -37,6 +38,11 @@ ABOUT = {
         "They laid me off last Thursday.",
         "My contract isn't being renewed.",
         "another rejection today",
+    ],
+    "it did not work out": [
+        "got a D in maths again",
+        "I failed my driving test.",
+        "My son didn't make the team.",
     ],
     "too much work": ["i worked twelve hours again", "So many deadlines this week."],
     "cannot sleep": [
@@ -62,9 +68,14 @@ ABOUT = {
         "I start chemo on Wednesday.",
         "i had a panic attack in the supermarket",
         "My back hurts.",
+        "the doctor says i have to lose weight",
         "she says it's probably nothing but they want another scan",
     ],
-    "somebody is ill": ["My mum was diagnosed with dementia.", "i look after my husband since his stroke"],
+    "somebody is ill": [
+        "My mum was diagnosed with dementia.",
+        "i look after my husband since his stroke",
+        "mum is fine but my dad is moving into a home",
+    ],
     "not seen": ["i cooked for the whole family and nobody said a word", "Nobody takes me seriously."],
     "alone": ["I'm so lonely.", "i have no one to talk to"],
     "too much at once": ["everything is too much right now", "It's just a lot."],
@@ -72,6 +83,7 @@ ABOUT = {
     "money": ["the landlord raised the rent again", "We can't afford the repair."],
     "cannot begin": ["i've been putting off this essay for weeks", "No motivation at all."],
     "drink and habits": ["I drank again last night.", "a year sober today"],
+    "a child on the way": ["I'm pregnant", "My daughter is expecting."],
     "somebody far away": ["I miss my sister, she lives in Australia.", "homesick today"],
     "waiting": ["I'm still waiting to hear from the university.", "he hasn't written back yet"],
     "a new place or time": ["We moved to Leeds in March.", "I retired on Friday."],
@@ -82,8 +94,19 @@ ABOUT = {
         "I picked up the phone to ring her.",
     ],
     "how it used to be": ["When I was little we went to the coast.", "i looked at old photos tonight"],
+    "something said sorry for": ["he said sorry", "My brother apologised at last."],
+    "a dream at night": ["i dreamt of my nan", "I had a weird dream last night."],
+    "a first time": [
+        "i told my dad i loved him for the first time",
+        "my hands were shaking but i did it",
+        "I spoke up in the meeting.",
+    ],
     "looking forward": ["I want to learn the piano.", "i'm going to ask her out"],
-    "a good moment": ["somebody at work said thank you", "We walked along the river, and it was quiet."],
+    "a good moment": [
+        "somebody at work said thank you",
+        "We walked along the river, and it was quiet.",
+        "it was so quiet on the hill this morning, just me and the dog",
+    ],
     "the world": ["the news makes me so tired", "I can't stop reading about the war."],
     "the day went by": ["got up, went to school, came home", "I did the laundry and watched a series."],
     "worn out by the day": ["i'm dead on my feet", "Absolutely knackered."],
@@ -96,6 +119,8 @@ ABOUT = {
     "an appetite": ["i could murder a curry right now", "I fancy some cake."],
     "the weather": ["this heat is killing me", "It's been raining all week."],
     "": [
+        "I always dreamed of a house by the sea.",
+        "He never said sorry.",
         "He booked a table for two.",
         "I left without telling anyone.",
         "She called me by my name.",
@@ -194,7 +219,9 @@ def test_what_is_written_without_apostrophes_is_read_as_with_them(said: str, wit
     assert notice(said) == notice(with_marks)
 
 
-@pytest.mark.parametrize("said", ["im realy tierd of evrything", "we wer at the hosptial yesterdy"])
+@pytest.mark.parametrize(
+    "said", ["im realy tierd of evrything", "we wer at the hosptial yesterdy", "i dreamt of my nan"]
+)
 def test_a_slip_of_the_fingers_is_not_taken_for_misheard(said: str) -> None:
     assert notice(said).occasion == ""
 

@@ -180,7 +180,7 @@ _GOOD_NEWS = re.compile(
 _JOY = re.compile(
     r"\b(?:my (?:best friend|sister|daughter|niece|cousin|friend)(?: has| just| finally)* (?:had|gave birth to) "
     r"(?:her|a|the) (?:baby|babies|twins|boy|girl|little \w+)|(?:i'm|we're) (?:an? )?(?:aunt|uncle|gran\w+)(?: now)?$|"
-    r"got (?:into|accepted)|promoted|(?:i|we) (?:\w+ )?(?:made|did) it|"
+    r"(?:we're|i'm|we are|i am) getting married|got (?:into|accepted)|promoted|(?:i|we) (?:\w+ )?(?:made|did) it|"
     r"best (?:day|night|week|weekend|news|thing|meal|holiday|birthday)|"
     r"(?:lovely|wonderful|amazing|fantastic|brilliant|great|beautiful|perfect|super|gorgeous|magical|"
     r"such a good|very good) "
@@ -372,7 +372,8 @@ def _is_unclear(words: Sequence[str], lexicon: Lexicon) -> bool:
 
     usual = network.load().knows
     unknown = (word for word in words if not (is_known(word, lexicon.known) or usual(word)))
-    return 5 * sum(not _is_slip(word, lexicon.known) for word in unknown) >= len(words)
+    strange = sum(not _is_slip(word, lexicon.known) for word in unknown)
+    return strange > 1 and 5 * strange >= len(words)  # a single one may be a name
 
 
 def _is_slip(word: str, known: frozenset[str]) -> bool:

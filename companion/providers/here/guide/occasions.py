@@ -104,7 +104,10 @@ _BAD = (
     r"terrible|awful|crap|shit|bullshit|lame|mechanical|robotic|a waste(?: of (?:my )?time)?|a joke|an idiot|"
     r"a moron|no (?:use|help|good)|not (?:helping|helpful|listening|very (?:clever|smart|helpful)|funny)|garbage)"
 )
-_VERY = r"(?:a |an |just |such |really |so |completely |pretty |totally |very |too |all |kind of |sort of )*"
+_VERY = (
+    r"(?:a bit |a little |a |an |just |such |really |so |completely |pretty |"
+    r"totally |very |too |all |kind of |sort of )*"
+)
 _COMPLAINT = re.compile(
     rf"{_SO}(?:you(?:'re| are) {_VERY}{_BAD}\b.{{0,30}}"
     r"|you (?:\w+ )?(?:don't|do not|didn't|did not|never|can't|cannot|aren't|haven't|won't) (?:\w+ )?"
@@ -114,7 +117,7 @@ _COMPLAINT = re.compile(
     r"|you keep (?:\w+ing)\b.{0,40}|you (?:already|just) (?:asked|said)\b.{0,40}"
     rf"|(?:that|this|it)(?:'s| is| was| sounds)? {_VERY}{_BAD}(?: (?:question|answer|thing|program|app|"
     rf"thing to (?:say|ask)))?"
-    r"(?: (?:you|and|i|really)\b.{0,40})?"
+    r"(?: (?:you|and|i|really|talking|speaking)\b.{0,40})?"
     r"|(?:shut up|shut it|go away|leave me alone|piss off|f\w+ off|f\w+ you|screw you|get lost|oh come on|"
     r"for (?:god's|heaven's|goodness) sake)(?: .{0,30})?"
     r"|stop (?:repeating|saying|copying|parroting|doing|talking|it|that)\b.{0,40}"
@@ -263,6 +266,7 @@ _FLAT = re.compile(
     rf"today was )*"
     r"(?:fine|good|great|meh|bleh|so so|whatever|not (?:so |too )?bad|alright|all right|nothing(?: (?:much|"
     r"special|new|really|to (?:tell|say|report)))*"
+    r"|i (?:(?:don't|do not) (?:really )?have|haven't (?:really )?got) (?:anything|much|a lot) to (?:say|tell|talk about)"
     r"|not (?:much|a lot)(?: (?:to (?:tell|say|report)|happening|going on))*"
     r"|same(?: (?:as (?:always|usual|ever|before)|old(?: same old)?))?|boring|average|normal|ordinary|usual|"
     r"could be (?:better|worse))"
