@@ -106,7 +106,7 @@ async def _run(app: Companion, args: argparse.Namespace) -> int:
         needs = _NEEDS.get(args.what, "nothing more")
         remark(f"companion journal {args.what} takes {needs}. {more('companion journal')}")
         return 2
-    if args.what in ("import", "merge") and args.names and _is_missing(_path(args.names[0])):
+    if args.what in ("import", "merge") and args.names and not _path(args.names[0]).exists():
         hint = f"Look at its name: {shown(Path(args.names[0]))}"
         raise CompanionError(Kind.BAD_FILE, "There is no such file or folder.", hint=hint)
     return int(await _VERBS[args.what](app, args))
@@ -117,16 +117,6 @@ def _ask(words: str) -> str:
     if sys.stdin.isatty():
         return getpass.getpass(words)
     return sys.stdin.readline().rstrip("\r\n")
-
-
-def _is_missing(path: Path) -> bool:
-    try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:  # whoever reads it says why
-        return False
-    return False
 
 
 def _path(name: str) -> Path:
