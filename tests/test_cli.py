@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,7 @@ def test_wrong_usage_is_one_sentence_and_where_to_read_more(
         ("say ...", "There was nothing to say. Give it a text"),
         ("say hi --voice nobody --out a.wav", "There is no voice called nobody here. `companion voices`"),
         ("ask hi --model gtp-9", "Nobody known has a model called gtp-9, and Offline guide takes none."),
+        ("ask hi --provider guide --model gpt-4o", "Offline guide takes no model."),
         (
             "say hi --provider piper --out a.wav",
             "The voice “en_US-joe-medium” is not on this computer yet. Fetch",
@@ -89,6 +91,23 @@ def test_what_is_not_there_is_a_sentence_with_a_next_step(
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.startswith(says)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("models import {}", "models import {} --link", "transcribe {}", "ask hi --image {}", "batch {}"),
+        *("say hi -o {}", "say hi -o {}/a.wav", "draw x -o {}", "journal restore {}"),
+    ],
+)
+def test_a_name_that_no_disk_takes_is_a_sentence(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(line.format("a" * 300).split()) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+    assert re.search(r"[Tt]oo long|no file|no folder|not there|cannot be read|not be found", told.err), (
+        told.err
+    )
 
 
 def test_what_is_fetched_is_fetched_from_a_terminal_too(capsys: pytest.CaptureFixture[str]) -> None:
