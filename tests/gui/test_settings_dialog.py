@@ -240,6 +240,19 @@ async def test_a_change_holds_at_once_and_can_be_taken_back(dialog: SettingsDial
     assert (box.isChecked(), theme.currentData()) == (False, "system")
 
 
+async def test_two_settings_are_reset_one_right_after_the_other(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    await host.change({"network.max_retries": 1, "network.timeout_s": 33.0})
+    dialog.show_page("advanced")
+    await settle()
+    assert dialog.page is not None
+    for row in dialog.page.rows:
+        row.usual.click()
+    await settle()
+    assert host.settings.network == Settings().network
+
+
 async def test_every_number_field_reaches_its_setting(dialog: SettingsDialog, host: StagedHost) -> None:
     dialog.show_page("advanced")
     await settle()
