@@ -71,6 +71,7 @@ def test_wrong_usage_is_one_sentence_and_where_to_read_more(
         ("say ...", "There was nothing to say. Give it a text"),
         ("say hi --voice nobody --out a.wav", "There is no voice called nobody here. `companion voices`"),
         ("ask hi --model gtp-9", "Nobody known has a model called gtp-9, and Offline guide takes none."),
+        ("ask hi --provider guide --model gpt-4o", "Offline guide takes no model."),
         (
             "say hi --provider piper --out a.wav",
             "The voice “en_US-joe-medium” is not on this computer yet. Fetch",
@@ -89,6 +90,21 @@ def test_what_is_not_there_is_a_sentence_with_a_next_step(
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.startswith(says)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("models import {}", "models import {} --link", "transcribe {}", "ask hi --image {}", "batch {}"),
+        *("say hi -o {}", "say hi -o {}/a.wav", "draw x -o {}", "journal restore {}"),
+    ],
+)
+def test_a_name_that_no_disk_takes_is_a_sentence(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(line.format("a" * 300).split()) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+    assert "File name too long" in told.err
 
 
 def test_what_is_fetched_is_fetched_from_a_terminal_too(capsys: pytest.CaptureFixture[str]) -> None:

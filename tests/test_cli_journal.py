@@ -104,6 +104,7 @@ def test_an_import_is_previewed_kept_known_again_and_undone(
     assert "Taken out again: 4 reflections" in command("import", "--undo", str(done["batch"]))[1]
     assert len(json.loads(command("list", "--json")[1])) == 1
     assert "There is no such file or folder." in command("import", str(tmp_path / "nowhere"))[2]
+    assert "File name too long." in command("import", str(tmp_path / ("a" * 300)))[2]
     code, out, err = command("import", str(samples.written(tmp_path / "x.json", "[[[")))
     assert (code, out) == (1, "")
     assert "The journal is unchanged." in err

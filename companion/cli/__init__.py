@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from companion import __version__
 from companion.errors import AIProviderError, CompanionError, Kind
 from companion.paths import Home, find_home
+from companion.places import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,11 @@ def run(argv: list[str]) -> int:
         print(f"{error.message} {_what_next(error)}".strip(), file=sys.stderr)
         return 1
     except (KeyboardInterrupt, BrokenPipeError):  # the reader of our output may have gone away
+        return 1
+    except OSError as error:  # of a file that was named: too long a name, a folder that nobody may look into
+        if not isinstance(error.filename, str):
+            raise
+        print(f"{shown(Path(error.filename))} cannot be used: {error.strerror}.", file=sys.stderr)
         return 1
 
 

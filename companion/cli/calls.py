@@ -120,7 +120,7 @@ async def _say(app: Companion, args: argparse.Namespace) -> int:
                 await player.write(0, audio)
     if player is not None:
         await player.drain(0)
-    elif chunks and out:
+    elif heard and out:
         write_file(out, Audio(pcm=b"".join(c.pcm for c in chunks), rate_hz=chunks[0].rate_hz))
     if not heard:
         hint = "No file was written." if out else "Give it a text with words in it."

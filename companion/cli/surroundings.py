@@ -146,8 +146,9 @@ async def asked(app: Companion, args: argparse.Namespace, role: Role) -> Asked:
     if warning := catalogue.warning(chosen or spec.default_models.get(role, ""), spec.name):
         remark(warning)
     if args.model and spec.name == OFFLINE.get(role):
+        known = f"Nobody known has a model called {args.model}, and {spec.display_name} takes none."
         raise AIProviderNotSupportedError(
-            f"Nobody known has a model called {args.model}, and {spec.display_name} takes none.",
+            f"{spec.display_name} takes no model." if args.provider else known,
             spec.name,
             hint="`companion models` lists them; --provider names whose it is.",
         )

@@ -32,7 +32,7 @@ _SPACE, _UNKNOWN = 0x20, 0x01FFFFFF
 _KEY_BITS = 0x01FFFFFF
 """Of a key with its modifiers: the key."""
 TAKES_KEYS = "takes keys"
-"""Property of what has the focus and takes whatever is pressed next: it does not talk."""
+"""Property of what has the focus and takes whatever is pressed next: that does nothing else."""
 HARMLESS = (
     Qt.KeyboardModifier.KeypadModifier
     | Qt.KeyboardModifier.ShiftModifier
@@ -167,7 +167,8 @@ class TalkKeys(QObject):
                     talks=talks,
                 )
             )
-        if is_held or talks or (kind is QEvent.Type.KeyPress and self._otherwise(event, number)):
+        is_other = kind is QEvent.Type.KeyPress and not _is_taken()
+        if is_held or talks or (is_other and self._otherwise(event, number)):
             event.accept()
             return True
         return False
@@ -179,15 +180,14 @@ class TalkKeys(QObject):
             self._number = number
         if event.modifiers() & ~HARMLESS or QApplication.activePopupWidget() is not None:
             return False
-        focus = QApplication.focusWidget()
-        if focus is not None and focus.property(TAKES_KEYS):
+        if _is_taken():
             return False
         if key == self._everywhere:
             return True
         in_window = QApplication.activeWindow() in (self._window, None)
         if not (in_window and self._means(key, number) and self._may_talk()):
             return False
-        return not has_own_use(focus)
+        return not has_own_use(QApplication.focusWidget())
 
     def _means(self, key: int, number: int) -> bool:
         """Whether it is the talk key: by what it writes, or by where it lies when it writes another script."""
@@ -244,3 +244,8 @@ def talks_everywhere(key: str) -> str:
     if key:
         return tr("{key} talks from every window", key=key)
     return tr("This desktop offers no such key. In its settings, set one up that runs: companion toggle-talk")
+
+
+def _is_taken() -> bool:
+    focus = QApplication.focusWidget()
+    return focus is not None and bool(focus.property(TAKES_KEYS))

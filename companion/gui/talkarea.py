@@ -48,7 +48,6 @@ _MUTED = (mark("Microphone closed"), mark("[Ctrl+M] opens it · hold [{key}] to 
 _PAUSED = mark("Hands-free is paused · hold [{key}] to speak")
 _FREE = mark("{time} · pause to send · [Esc] discards")
 _LATCHED = mark("{time} · press again to send · [Esc] discards")
-_MAKES_ROOM = frozenset({Phase.ARMING, Phase.LISTENING, Phase.TRANSCRIBING})
 _MAY_STAY = frozenset({Phase.THINKING, Phase.SPEAKING})
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+import pytest
 from PySide6.QtWidgets import QPushButton
 
 from companion.app.backing_up import Elsewhere, Standing
@@ -41,6 +43,26 @@ async def test_one_is_made_looked_into_and_restored_after_a_question(
     next(each for each in shown.notice.findChildren(QPushButton) if each.text() == "Restore").click()
     await until(lambda: ("restore", Path("/b/new.db")) in host.backups.log)
     await until(lambda: "3 newer turns" in shown.notice.text)
+
+
+async def test_one_that_is_being_made_goes_on_while_other_pages_are_seen(
+    dialog: SettingsDialog, host: StagedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_written = asyncio.Event()
+
+    async def make() -> None:
+        await is_written.wait()
+        host.backups.kept = [Backup(Path("/b/new.db"), 1_773_700_000.0, 2_000_000)]
+
+    monkeypatch.setattr(host.backups, "make", make)
+    shown = section(dialog)
+    await until(lambda: shown.state.text().startswith("No backup yet"))
+    shown.make.click()
+    for page in ("memory", "journal"):
+        dialog.show_page(page)
+        await asyncio.sleep(0)
+    is_written.set()
+    await until(lambda: shown.state.text().startswith("Last good backup:"))
 
 
 async def test_a_failure_stays_to_be_seen_beside_the_last_good_one(

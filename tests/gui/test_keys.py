@@ -279,6 +279,12 @@ def test_a_key_that_is_being_chosen_does_nothing_else(
     button.setFocus()
     button.click()
     taken, said = QSignalSpy(button.taken), QSignalSpy(button.refused)
+    size = QSignalSpy(window.text_size_wanted)
+    QCoreApplication.sendEvent(
+        button, QKeyEvent(PRESS, CZECH_0[0], Qt.KeyboardModifier.ControlModifier, CZECH_0[1], 0, 0)
+    )
+    assert size.count() == 0
+    button.click()
     pressed = QKeySequence(keys)[0]
     QTest.keyClick(button, pressed.key(), pressed.keyboardModifiers())
     assert host.pressed == []

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
     QPushButton,
+    QSpinBox,
     QWidget,
 )
 
@@ -239,6 +240,19 @@ async def test_a_change_holds_at_once_and_can_be_taken_back(dialog: SettingsDial
     assert (box.isChecked(), theme.currentData()) == (False, "system")
 
 
+async def test_two_settings_are_reset_one_right_after_the_other(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    await host.change({"network.max_retries": 1, "network.timeout_s": 33.0})
+    dialog.show_page("advanced")
+    await settle()
+    assert dialog.page is not None
+    for row in dialog.page.rows:
+        row.usual.click()
+    await settle()
+    assert host.settings.network == Settings().network
+
+
 async def test_every_number_field_reaches_its_setting(dialog: SettingsDialog, host: StagedHost) -> None:
     dialog.show_page("advanced")
     await settle()
@@ -254,6 +268,21 @@ async def test_every_number_field_reaches_its_setting(dialog: SettingsDialog, ho
         after = value_of(host.settings, spin.objectName())
         assert type(after) is type(before)
         assert after > before  # type: ignore[operator]
+
+
+async def test_a_number_that_is_being_typed_is_left_alone(dialog: SettingsDialog, host: StagedHost) -> None:
+    dialog.show_page("advanced")
+    await settle()
+    assert dialog.page is not None
+    spin = next(row.control for row in dialog.page.rows if row.field.name == "network.max_retries")
+    assert isinstance(spin, QSpinBox)
+    spin.setFocus()
+    spin.selectAll()
+    QTest.keyClicks(spin, "5")
+    dialog.page.refresh()
+    QTest.keyClick(spin, Qt.Key.Key_Return)
+    await settle()
+    assert host.settings.network.max_retries == 5
 
 
 async def test_a_refused_change_is_said_and_the_control_goes_back(

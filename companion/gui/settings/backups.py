@@ -71,8 +71,8 @@ class BackupsSection(QWidget):
             hidden.hide()  # until the list is read
 
     def refresh(self) -> None:
-        """Reads the list anew."""
-        self._start(self._list())
+        """Reads the list anew, beside what goes on."""
+        self._work.start(self._told(self._list()), "list of backups")
 
     def _start(self, doing: Coroutine[Any, Any, None]) -> None:
         self._work.start(self._told(doing), "backups")

@@ -158,7 +158,7 @@ class FieldRow(QWidget):
                 box.setChecked(value is True)
             case QComboBox() as combo:
                 self._show_choice(combo, value)
-            case QDoubleSpinBox() | QSpinBox() as spin:
+            case QDoubleSpinBox() | QSpinBox() as spin if spin.value() != value:
                 spin.setValue(value)  # type: ignore[arg-type]  # the field's type chose the control
             case QSlider() as slider if not slider.isSliderDown() and isinstance(value, float):
                 slider.setValue(round(value * _SHARES))

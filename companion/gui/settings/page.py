@@ -255,16 +255,20 @@ class SettingsPage(QWidget):
 
         self.work.start(taken_up(), "take up the file")
 
-    def save(self, changes: Mapping[str, object]) -> None:
-        """Makes settings hold at once; a fault is told on the page and the control goes back."""
-        self.work.start(self._save(dict(changes)), "save " + " ".join(changes))
+    def save(self, changes: Mapping[str, object], undo: Answer | None = None) -> None:
+        """Makes settings hold at once; a fault is told on the page and the control goes back.
+
+        Args:
+            undo: offered where a default was given back.
+        """
+        self.work.start(self._save(dict(changes), undo), "save " + " ".join(changes))
 
     def reset_rows(self, *names: str) -> None:
         """Gives settings their defaults back; what was before comes back with one click."""
         before = {name: value_of(self.host.settings, name) for name in names}
-        self.work.start(self._save(dict.fromkeys(names), (tr("Undo"), lambda: self.save(before))), "reset")
+        self.save(dict.fromkeys(names), (tr("Undo"), lambda: self.save(before)))
 
-    async def _save(self, changes: Mapping[str, object], undo: Answer | None = None) -> None:
+    async def _save(self, changes: Mapping[str, object], undo: Answer | None) -> None:
         try:
             await self.host.change(changes)
         except CompanionError as error:

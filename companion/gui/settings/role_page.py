@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from companion.app.roles import OFFLINE
 from companion.errors import CompanionError, Kind
 from companion.flow import Health
+from companion.gui.boxes import NONE, in_column
 from companion.gui.focus import give
 from companion.gui.labels import text_label
 from companion.gui.lines import LineButton
@@ -268,10 +269,7 @@ class RolePage(SettingsPage):
 
     def _build_chip_box(self) -> tuple[QWidget, FlowLayout]:
         box = QWidget()
-        column = QVBoxLayout(box)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
-        column.addWidget(text_label(tr("More providers"), "small"))
+        column = in_column(text_label(tr("More providers"), "small"), inside=box, spacing=8, margins=NONE)
         row = FlowLayout()
         column.addLayout(row)
         return box, row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QPushButton, QWidget
 
 from companion.errors import CompanionError
 from companion.flow import Health
@@ -200,9 +200,7 @@ class ThinkerPage(WelcomePage):
 
     def _build_provider(self) -> QWidget:
         box = QWidget()
-        column = self._provider_column = QVBoxLayout(box)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(10)
+        column = self._provider_column = in_column(inside=box, spacing=10, margins=NONE)
         self.specs = self._offered()
         self.providers = QComboBox()
         for spec in self.specs.values():
