@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from importlib import import_module
 
 AHEAD = (
@@ -19,5 +20,6 @@ PAUSE_S = 0.001
 async def load_ahead() -> None:
     for name in AHEAD:
         await asyncio.sleep(PAUSE_S)
-        import_module(name)
+        with suppress(ImportError):  # whoever needs it tells what is missing, in a window that is there
+            import_module(name)
     await asyncio.sleep(PAUSE_S)

@@ -48,10 +48,12 @@ OCCASIONS = {
         "What?", "why?", "Sorry?", "say that again", "Can you repeat the question?", "what do you mean?",
         "I didn't catch that", "Why do you ask me that?",
     ],
+    "rambling": ["sorry im rambling", "Sorry for going on and on.", "am i boring you", "I talk too much."],
+    "identity": ["dont you ever get tired of listening", "can you feel anything", "Do you remember me?"],
     "lead in": ["guess what", "You'll never believe this!", "I have news.", "can i ask you something"],
     "unsure": ["i dont no what to say", "good question", "Hm, that's a tough one."],
     "thanks": ["Thanks, that helps.", "thanks, that's useful", "great, thank you that was helpful"],
-    "little": ["yes", "No.", "not really", "I guess so", "maybe", "Exactly!", "ok cool", "haha", "Fair enough."],
+    "little": ["yes", "No.", "not really", "I guess so", "maybe", "kinda", "Exactly!", "ok cool", "haha", "Fair enough."],
     "flat": ["Fine.", "meh", "nothing much", "same as always", "so so", "whatever",
         "nothing much to say", "not a lot going on",
         "i dont really have anything to talk about", "Not bad, thanks."],
@@ -107,7 +109,17 @@ def test_a_message_of_one_kind_is_known(occasion: str) -> None:
 
 @pytest.mark.parametrize(
     "occasion",
-    ["complaint", "no questions", "leave it", "pause", "lead in", "private", "goodbye", "good night"],
+    [
+        "complaint",
+        "no questions",
+        "leave it",
+        "pause",
+        "lead in",
+        "rambling",
+        "private",
+        "goodbye",
+        "good night",
+    ],
 )
 def test_what_wants_no_question_gets_none(occasion: str) -> None:
     for said in OCCASIONS[occasion]:
@@ -135,7 +147,7 @@ def test_who_does_not_want_to_be_echoed_is_not() -> None:
     "said",
     ["I passed!", "My sister had her baby this morning!",
          "I got the job!", "she said yes!", "We won!", "It was a lovely day with my son.",
-         "We laughed all evening.", "It is benign.", "we're getting married in june"],
+         "We laughed all evening.", "It is benign.", "i sold my first painting", "we're getting married in june"],
 )  # fmt: skip
 def test_good_news_is_met_with_gladness(said: str) -> None:
     assert set(sentences(answer(said))) & set(load_wordings()["joy"])

@@ -33,6 +33,7 @@ ABOUT = {
         "they're making half of us redundant",
         "They are closing the branch in May.",
         "more job cuts at our place",
+        "They cut my hours.",
     ],
     "lost work": [
         "They laid me off last Thursday.",
@@ -61,6 +62,7 @@ ABOUT = {
         "I don't know if I should quit my job.",
         "i can't decide between the two of them",
         "Do I tell him or not?",
+        "i wanna quit but then what",
         "i need to decide about the job in Leeds",
         "We're thinking about having a second child, but I'm not sure.",
     ],
@@ -80,6 +82,11 @@ ABOUT = {
     "alone": ["I'm so lonely.", "i have no one to talk to"],
     "too much at once": ["everything is too much right now", "It's just a lot."],
     "not good enough": ["I'm a failure.", "i feel like a fraud at work"],
+    "plans that fell through": [
+        "we had to cancel the holiday",
+        "The concert got called off.",
+    ],
+    "a birthday": ["it's my birthday today", "turned fifty and feel like nothing has happened"],
     "money": ["the landlord raised the rent again", "We can't afford the repair."],
     "cannot begin": ["i've been putting off this essay for weeks", "No motivation at all."],
     "drink and habits": ["I drank again last night.", "a year sober today"],
@@ -105,6 +112,7 @@ ABOUT = {
     "a good moment": [
         "somebody at work said thank you",
         "We walked along the river, and it was quiet.",
+        "my colleague brought me a coffee without me asking",
         "it was so quiet on the hill this morning, just me and the dog",
     ],
     "the world": ["the news makes me so tired", "I can't stop reading about the war."],
@@ -230,3 +238,8 @@ def test_a_short_message_is_not_asked_which_part_of_it_matters() -> None:
     asked = " ".join(talk(f"my {word} says stay")[0] for word in ("gut", "head", "horoscope", "knee", "map"))
     assert "Which part" not in asked
     assert "say more about" not in asked
+
+
+@pytest.mark.parametrize("said", ["granddad taught me chess over the phone", "my aunt cried on the bus"])
+def test_a_thing_named_in_passing_is_not_asked_about(said: str) -> None:
+    assert [topic.kind.name for topic in notice(said).topics] in ([], ["people"])

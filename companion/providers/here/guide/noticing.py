@@ -101,6 +101,7 @@ _LOST = re.compile(
     r"\b(?:lost|bury|buried|mourn|grieve|grieving) (?:my|our|the) (\w+\b(?!'))(?: (\w+\b(?!')))?"
 )
 _LOSABLE = ("people", "animals")
+_THINGS = ("things", "body")
 _THINGS_DIE = re.compile(
     r"\b(?:phone|battery|computer|laptop|car|engine|tv|tablet|party|plant|plants|line|internet) (?:has |"
     r"just )?(?:died|dead)\b"
@@ -180,7 +181,8 @@ _GOOD_NEWS = re.compile(
 _JOY = re.compile(
     r"\b(?:my (?:best friend|sister|daughter|niece|cousin|friend)(?: has| just| finally)* (?:had|gave birth to) "
     r"(?:her|a|the) (?:baby|babies|twins|boy|girl|little \w+)|(?:i'm|we're) (?:an? )?(?:aunt|uncle|gran\w+)(?: now)?$|"
-    r"(?:we're|i'm|we are|i am) getting married|got (?:into|accepted)|promoted|(?:i|we) (?:\w+ )?(?:made|did) it|"
+    r"(?:we're|i'm|we are|i am) getting married|got (?:into|accepted)|promoted|"
+    r"(?:i|we) (?:\w+ )?(?:sold|published|finished|completed|built|ran) (?:my|our) first|(?:i|we) (?:\w+ )?(?:made|did) it|"
     r"best (?:day|night|week|weekend|news|thing|meal|holiday|birthday)|"
     r"(?:lovely|wonderful|amazing|fantastic|brilliant|great|beautiful|perfect|super|gorgeous|magical|"
     r"such a good|very good) "
@@ -323,7 +325,10 @@ def notice(text: str) -> Noticed:
     rough = is_rough(text)
     told = tuple(filter(None, (turn_clause(clause, lexicon, is_rough=rough) for clause in clauses)))
     felt = tuple(_find_feelings(clauses, lexicon, is_short=len(words) <= 8))
-    topics = tuple(find_topics(clauses, lexicon, is_rough=rough)) or _person_alone(plain, lexicon)
+    named = find_topics(clauses, lexicon, is_rough=rough)
+    topics = tuple(topic for topic in named if not _is_in_passing(topic, plain)) or _person_alone(
+        plain, lexicon
+    )
     if occasion in {"retraction", "put right"}:
         topics, told, felt = _after_retraction(plain, topics), (), ()
     elif situation_of(plain):
@@ -392,6 +397,13 @@ def _with_apostrophes(text: str) -> str:
 def _with_in_laws(text: str) -> str:
     """A recogniser writes "brother in law"."""
     return _IN_LAW.sub(r"\1-in-law", text)
+
+
+def _is_in_passing(topic: Topic, plain: str) -> bool:
+    """Whether a thing is only what something else happened with or on: "over the phone"."""
+    noun = re.escape(topic.words.split()[-1])
+    by_the_way = rf"\b(?:(?:over|by|through) (?:my|the|our)|(?:on|from) the) {noun}\b"
+    return topic.kind.name in _THINGS and re.search(by_the_way, plain) is not None
 
 
 def _person_alone(plain: str, lexicon: Lexicon) -> tuple[Topic, ...]:

@@ -17,7 +17,8 @@ _IDENTITY = re.compile(
     r"\b(?:(?:are you|you are|you're) (?:\w+ )?(?:a |an )?(?:real|human|robot|machine|ai|bot|computer|"
     r"person|program|chatbot|chatgpt|alive|conscious)|who are you|what are you(?! (?:doing|saying|talking))|"
     r"how do you work|how are you|who (?:made|built|programmed|wrote|invented) you|"
-    r"do you (?:understand|remember|know who|sleep|dream|love|like|believe|eat|feel|ever|get|enjoy|want|"
+    r"can(?:'t)? you (?:feel|think|love|dream|laugh|cry|learn)\b|"
+    r"do(?:n't)? you (?:understand|remember|know who|sleep|dream|love|like|believe|eat|feel|ever|get|enjoy|want|"
     r"have (?:a |any )?(?:feelings?|name|"
     r"memory|body))|"
     r"what(?:'s| is) your name|how old are you|where (?:are you from|do you live)|are you (?:male|female|"
@@ -240,6 +241,15 @@ _ADVICE = re.compile(
     r"|what do you (?:suggest|recommend|advise)|what helps|what is the best way|what's the best way).*"
 )
 _ASKING_HOW = re.compile(r"what (?:can|do|could|would) (?:i|we|one|people) (?:see|hear|find|know|mean|say)\b")
+_RAMBLING = re.compile(
+    rf"{_SO}(?:(?:i'm |i am )?(?:so |really )?(?:sorry )+(?:for |about |if |that )?"
+    r"(?:(?:i'm|i am|all|all the|the|being|i keep) )?|"
+    r"(?:i'm|i am|am i|i'm just|i keep|i know i'm) )"
+    r"(?:rambl\w+|going on(?: and on)?|talking (?:so|too) (?:much|long)|moan\w*|complain\w*|whin\w+|vent\w*|"
+    r"crying|boring you|bothering you|repeating myself|dumping \w+(?: on you)?|wasting your time|so negative|like this)"
+    r"(?: .{0,15})?"
+    r"|i (?:always |just )?(?:talk|ramble|moan|complain) (?:on )?(?:too|so) much"
+)
 _LEAD_IN = re.compile(
     rf"{_SO}(?:(?:you )?(?:know|guess) what|you(?:'ll| will| would)? never (?:guess|believe)(?: .{{0,25}})?|"
     r"i(?:'ve| have)?(?: got| have)? (?:some |a bit of )?(?:big |good |great )?news|big news|"
@@ -255,7 +265,8 @@ _LITTLE = re.compile(
     r"sometimes|indeed|"
     r"of course|definitely|absolutely|not really|not (?:yet|much|at all)|i (?:think|guess|suppose|"
     r"hope|do|don't|am|did)(?: so| not)?|"
-    r"kind of|sort of|cool|nice|interesting|wow|lol|(?:ha)+|i like (?:that|it)|fair (?:enough|point)|good point|got it|"
+    r"kind of|sort of|kinda|sorta|yea|ya|"
+    r"cool|nice|interesting|wow|lol|(?:ha)+|i like (?:that|it)|fair (?:enough|point)|good point|got it|"
     r"i see|"
     r"(?:that |it )?makes sense|understood|a (?:bit|little)|both|neither|"
     r"never|always|often|it (?:is|was|does|did)|that's (?:right|"
@@ -287,7 +298,7 @@ _GREETING = re.compile(
 _UNSURE = re.compile(
     r"(?:um |uh |hm |well |hmm |oh |so |yeah |no )*(?:(?:that's |that is |it's )?(?:a |such a )?(?:good|great|hard|tough|"
     r"difficult|big|interesting) (?:question|one)|(?:i |i really |honestly i |i just )?(?:don't|"
-    r"do not) (?:really )?(?:know|no(?= what))|no idea|(?:i'm |i am )?not sure"
+    r"do not) (?:really )?(?:know|no(?= what))|no idea|idk|(?:i'm |i am )?not sure"
     r"|(?:i )?dunno|i have no idea|hard to say|who knows|i (?:can't|cannot) (?:say|explain|put it into words))"
     r"(?: (?:really|what to say|yet|honestly|how to say it|where to (?:start|begin)|to be honest|why|it|how))*"
 )
@@ -327,6 +338,7 @@ _WHOLE: tuple[tuple[re.Pattern[str], str, int], ...] = (
     (_FLAT, "flat", 10),
     (_PAUSE, "pause", 8),
     (_LEAD_IN, "lead in", 9),
+    (_RAMBLING, "rambling", 10),
     (_TASK, "task", 25),  # before the next two: "can you read me a story"
     (_HEARING, "hearing", 12),
     (_PRIVATE, "private", 14),

@@ -24,7 +24,7 @@ from companion.providers.here.guide.wording import (
 FREE = "open-reflection"
 """The practice whose questions follow what was said."""
 LETS_GO = ("goodbye", "good night", "thanks")
-NEVER_ASKED = frozenset({"no questions", "leave it", "pause", "lead in", "complaint", "private"})
+NEVER_ASKED = frozenset({"no questions", "leave it", "pause", "lead in", "rambling", "complaint", "private"})
 """These are answered without a question."""
 _BRIEF = frozenset({"short", "little", "flat", "well", "pause"})
 """A few words, which are a whole answer in a practice with steps of its own."""
