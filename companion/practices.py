@@ -164,7 +164,7 @@ _TITLE = (
 )
 """As the guide writes it and models are told to, and as models write it when they do not listen."""
 _TITLE_ELSEWHERE = (
-    r"(?<=[.!?。।\n])\s*[^.!?。।:：\n“\"„«「]{4,80}[:：]"
+    r"(?<=[.!?。।\n])[^\S\n]*[^.!?。।:：\n“\"„«「]{4,80}[:：]"
     r"\s*[*_]{0,2}[“\"„«「]\s?([^.!?。।”\"“»」\n]{1,80})[”\"“»」]\W*$"
 )
 """The same in any language: the last sentence ends in a few quoted words."""

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QMenu, QPushButton, QWidget
 from companion.days import When
 from companion.gui.boxes import NONE, in_row
 from companion.gui.clean import clean_text
-from companion.gui.labels import label
+from companion.gui.labels import label, tip
 from companion.gui.theme import Look
 from companion.language import tr
 from companion.records import Earlier
@@ -111,7 +111,7 @@ class EarlierRow(QWidget):
         text = QFontMetrics(chip.font()).elidedText(f"{day}: {words}", Qt.TextElideMode.ElideRight, wide)
         chip.setText(text.replace("&", "&&"))
         chip.setAccessibleName(tr("Remembering {day}: {words}", day=day, words=words))
-        chip.setToolTip(words)
+        chip.setToolTip(tip(words))
         chip.clicked.connect(lambda: self._open_menu(chip, self.menu_of(passage)))
         return chip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import escape
 
 from PySide6.QtCore import QPointF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QTextLayout, QTextOption
@@ -49,6 +50,11 @@ def fill(widget: QWidget) -> None:
     policy = widget.sizePolicy()
     policy.setHorizontalPolicy(QSizePolicy.Policy.Expanding)
     widget.setSizePolicy(policy)
+
+
+def tip(text: str) -> str:
+    """A tooltip of words that a person or a model wrote: what looks like markup there is seen as it was written."""
+    return f"<span>{escape(text)}</span>" if "<" in text else text
 
 
 class ReadingLabel(QLabel):

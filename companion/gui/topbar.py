@@ -30,7 +30,7 @@ from PySide6.QtWidgets import (
 
 from companion.gui import icons
 from companion.gui.boxes import in_column, in_row
-from companion.gui.labels import label
+from companion.gui.labels import label, tip
 from companion.kinds import Role
 from companion.language import mark, tr
 
@@ -239,7 +239,7 @@ class TopBar(QWidget):
         self.practice.setAccessibleDescription(tr("Opens the list of practices"))
         where = tr("{step} of {steps}", step=step, steps=steps) if steps > 1 and step else ""
         self._where, self._purpose = tr("Finished") if is_over else where, "" if is_over else purpose
-        self.step.setToolTip(self._purpose)
+        self.step.setToolTip(tip(self._purpose))
         self.step.setAccessibleName(tr("Finished") if is_over else tr("Step {where}", where=where).strip())
         self.step.setAccessibleDescription(self._purpose)
         self._dress()
@@ -257,10 +257,9 @@ class TopBar(QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for practice in self._practices():
             picture = icons.icon(practice.icon, self._look.colour("accent"), 18)
-            action = menu.addAction(
-                picture, tr("{title}\t{minutes} min", title=practice.title, minutes=practice.minutes)
-            )
-            action.setToolTip(practice.summary)
+            words = tr("{title}\t{minutes} min", title=practice.title, minutes=practice.minutes)
+            action = menu.addAction(picture, words.replace("&", "&&"))
+            action.setToolTip(tip(practice.summary))
             font = action.font()
             font.setBold(practice.name == self._name)
             action.setFont(font)
@@ -300,7 +299,8 @@ class TopBar(QWidget):
         )
         self.step.setVisible(bool(self._where))
         room = self.width() - pills - 48 - _ICON_WIDE_PX - 22
-        self.practice.setText(metrics.elidedText(self._title, Qt.TextElideMode.ElideRight, room))
+        shown = metrics.elidedText(self._title, Qt.TextElideMode.ElideRight, room)
+        self.practice.setText(shown.replace("&", "&&"))
 
     def _dress(self) -> None:
         self.setFixedHeight(self._look.px(HEIGHT_PX))

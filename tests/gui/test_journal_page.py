@@ -59,6 +59,16 @@ async def test_reflections_stand_by_day_newest_first(page: JournalPage) -> None:
     ]
 
 
+async def test_a_tooltip_shows_a_title_as_it_was_written(host: StagedHost, page: JournalPage) -> None:
+    session, turns = host.kept[4]
+    host.kept[4] = replace(session, title="<b>R&D</b> <img src='x'>", has_own_title=True), turns
+    page.refresh()
+    await settle()
+    shown = QTextDocument()
+    shown.setHtml(page.model.index(1, 0).data(Qt.ItemDataRole.ToolTipRole))
+    assert shown.toPlainText().startswith("<b>R&D</b> <img src='x'>, ")
+
+
 async def test_the_newest_is_open(page: JournalPage) -> None:
     assert page.header.text() == "Thursday 19 November · 21:05 · Evening review · 8 min"
     assert "You kept the promise to leave" in page.script.text()

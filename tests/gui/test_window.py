@@ -124,6 +124,13 @@ def test_a_small_window_keeps_the_pills_without_their_names(window: Window, host
     assert window.width() == 720
 
 
+def test_the_sign_and_in_the_title_of_a_practice_is_no_key(window: Window, host: StagedHost) -> None:
+    host.emit(PracticeChanged(name="own", title="R&D", step=1, steps=1, opening="?"))
+    window.show()
+    assert window.bar.practice.text() == "R&&D", "which Qt shows as R&D"
+    assert window.bar.practice.shortcut().isEmpty()
+
+
 def test_the_practice_and_its_step(window: Window, host: StagedHost) -> None:
     host.begin(HERE)
     assert window.bar.practice.text() == "Evening review"

@@ -13,7 +13,7 @@ from companion.exchange.preview import reflections
 from companion.exchange.writing import FORMATS, WITH_SOUND, ending_of, free_path
 from companion.gui.exchange.host import DoneExport, ExchangeHost
 from companion.gui.exchange.steps import Progress, Steps, shown
-from companion.gui.labels import text_label
+from companion.gui.labels import text_label, tip
 from companion.gui.theme import Look
 from companion.language import mark, tr, trn
 from companion.records import Selection
@@ -95,7 +95,7 @@ class ExportDialog(Steps):
             room = self.look.px(_TITLE_PX)
             cut = self.some.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, room)
             self.some.setText(cut.replace("&", "&&"))
-            self.some.setToolTip(words)
+            self.some.setToolTip(tip(words))
             self.some.setAccessibleName(words)
             self.some.setChecked(True)
         column.addSpacing(8)

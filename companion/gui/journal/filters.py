@@ -115,7 +115,7 @@ class FilterButton(QToolButton):
         clear.triggered.connect(self.clear)
 
     def _entry(self, menu: QMenu, title: str, is_on: bool, chosen: Callable[[], None]) -> QAction:
-        entry = menu.addAction(title)
+        entry = menu.addAction(title.replace("&", "&&"))
         entry.setCheckable(True)
         entry.setChecked(is_on)
         entry.triggered.connect(lambda _=False: chosen())

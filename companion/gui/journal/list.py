@@ -25,6 +25,7 @@ from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOpti
 
 from companion.gui.clean import clean_text
 from companion.gui.journal.lines import day_of, minutes_of, mood_of, title_of, when_of
+from companion.gui.labels import tip
 from companion.gui.theme import Look
 from companion.gui.touch import scroll_by_touch
 from companion.gui.typesetting import units
@@ -184,7 +185,7 @@ class Reflections(QAbstractListModel):
         return {
             Qt.ItemDataRole.DisplayRole: row.text,
             Qt.ItemDataRole.AccessibleTextRole: row.spoken or row.text,
-            Qt.ItemDataRole.ToolTipRole: row.spoken if row.number is not None else None,
+            Qt.ItemDataRole.ToolTipRole: tip(row.spoken) if row.number is not None else None,
             SESSION: row.number,
             DETAIL: row.detail,
             HIT: row.hit,

@@ -130,7 +130,7 @@ class Side(QWidget):
 
     def _show_filter(self) -> None:
         words = self.filter.in_words()
-        self.chosen_filter.setText(f"{words}  ✕")
+        self.chosen_filter.setText(f"{words.replace('&', '&&')}  ✕")
         self.chosen_filter.setAccessibleName(tr("Shown: {words}. Show everything", words=words))
         self.chosen_filter.setVisible(bool(words))
 

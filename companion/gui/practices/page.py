@@ -25,7 +25,7 @@ from companion.gui import icons
 from companion.gui.announce import announce
 from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.host import PracticeShelf, Shelved
-from companion.gui.labels import label
+from companion.gui.labels import label, tip
 from companion.gui.practices.editor import NEW, PracticeEditor
 from companion.gui.practices.preview import PracticePreview
 from companion.gui.settings.chips import FlowLayout
@@ -200,7 +200,7 @@ class PracticesPage(QWidget):
         if state:
             item.setText(f"{title} · {state}")
         item.setData(_NAME, practice.name)
-        item.setToolTip(practice.summary)
+        item.setToolTip(tip(practice.summary))
         item.setSizeHint(QSize(0, self._look.px(_ITEM_PX)))
         self.list.addItem(item)
 
