@@ -52,6 +52,7 @@ OCCASIONS = {
     "rambling": ["sorry im rambling", "Sorry for going on and on.", "am i boring you", "I talk too much."],
     "identity": ["dont you ever get tired of listening", "can you feel anything", "you sound like my therapist",
         "what was the first thing i told you today", "Do you remember me?"],
+    "let go": ["can we talk about something else", "Let's change the subject.", "never mind"],
     "lead in": ["guess what", "You'll never believe this!", "I have news.", "can i ask you something"],
     "unsure": ["i dont no what to say", "good question", "Hm, that's a tough one."],
     "thanks": ["Thanks, that helps.", "thanks, that's useful", "great, thank you that was helpful"],

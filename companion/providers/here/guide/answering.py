@@ -68,7 +68,7 @@ _POINTS = frozenset({"it", "that", "this", "them", "him", "her", "they", "there"
 """Words that say nothing without what was said before them."""
 _OF_THE_PAST = re.compile(r"\b(?:was|did|happened)\b")
 _OF_SEVERAL = re.compile(r"^Which part|say more about")
-"""Asked of a sentence or less, these sound as if nobody had listened."""
+"""Asked of a sentence or two, these sound as if nobody had listened."""
 _TOPIC_LINE = re.compile(r"(?:You speak of|We can stay with|Some of this is about) ")
 """What is left out before a question about the same."""
 
@@ -362,7 +362,7 @@ def _question(noticed: Noticed, wording: Wording, place: _Place, moment: str) ->
         for line in pools["general asked"]
         if wording.is_new(line) and bool(_OF_THE_PAST.search(line)) <= noticed.has_happened
     ]
-    if noticed.length < _SOME_WORDS:
+    if noticed.length < _MANY_WORDS:
         new = [line for line in new if not _OF_SEVERAL.search(line)]
     if noticed.has_happened:
         new = [line for line in new if not line.startswith("What is that like")]

@@ -226,7 +226,7 @@ _HARD_TIMES = re.compile(
     r"stolen|(?:stole|broke into) (?:my|our)|robbed|"
     r"redundancy|"
     r"diagnos\w+|cancer|chemo|dementia|miscarr\w+|(?<!since the )(?<!since my )divorce|split up|broke up|"
-    r"left me|moved out|"
+    r"left me(?! (?:a|an|her|his|their|some)\b)|moved out|^(?:just |still |i've |have )*(?:been )?crying|"
     r"burn(?:t|ed)? out|at the end of my|too much for me|the last straw|fell out with|"
     r"i'm (?:drowning|sinking|failing|struggling|not coping)|i (?:let|failed) (?:him|her|them|"
     r"everyone) ?(?:down)?)\b"

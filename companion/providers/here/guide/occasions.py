@@ -322,6 +322,8 @@ _LET_GO = re.compile(
     r"(?:no |sorry |oh |wait |well |but |please |just )*(?:forget (?:what i said|that|it|about it|"
     r"i said (?:that|anything))|"
     r"i take (?:that|it|that all|it all) back|"
+    r"(?:(?:can|could|shall) we |let's )(?:please )?(?:talk about something (?:else|different|nicer)|"
+    r"change the subject)(?: please)?|"
     r"never ?mind(?: that| me)?|strike that|ignore that|let's forget (?:it|that))"
 )
 _RETRACTED_LAST = re.compile(r"(?:that's|that is) (?:not right|wrong|not true|not what i (?:meant|said))$")
