@@ -14,7 +14,8 @@ from tests.providers.guide_figures import answer, sentences, talk
 OCCASIONS = {
     "complaint": [
         "You're useless.", "you never listen", "This is so stupid.", "shut up", "That's not an answer.",
-        "what a dumb question", "ok this is a bit weird talking to a computer",
+        "what a dumb question", "not sure this helps", "this isn't helping",
+        "ok this is a bit weird talking to a computer",
         "you keep asking the same thing", "I hate talking to machines", "stop copying me", "That makes no sense.",
     ],
     "no questions": [
@@ -31,7 +32,7 @@ OCCASIONS = {
     "hearing": ["Can you hear me?", "test test", "is this thing on?", "hello, are you there?", "mic check one two"],
     "help": [
         "What can you do?", "How does this work?", "what is this?", "I don't know what I'm supposed to say",
-        "where do I start?",
+        "where do I start?", "can you help me", "I need help.",
     ],
     "private": [
         "Are you recording this?", "is this private", "Who can read this?", "will my mum see this",
@@ -49,7 +50,8 @@ OCCASIONS = {
         "I didn't catch that", "Why do you ask me that?",
     ],
     "rambling": ["sorry im rambling", "Sorry for going on and on.", "am i boring you", "I talk too much."],
-    "identity": ["dont you ever get tired of listening", "can you feel anything", "Do you remember me?"],
+    "identity": ["dont you ever get tired of listening", "can you feel anything", "you sound like my therapist",
+        "what was the first thing i told you today", "Do you remember me?"],
     "lead in": ["guess what", "You'll never believe this!", "I have news.", "can i ask you something"],
     "unsure": ["i dont no what to say", "good question", "Hm, that's a tough one."],
     "thanks": ["Thanks, that helps.", "thanks, that's useful", "great, thank you that was helpful"],
@@ -147,7 +149,8 @@ def test_who_does_not_want_to_be_echoed_is_not() -> None:
     "said",
     ["I passed!", "My sister had her baby this morning!",
          "I got the job!", "she said yes!", "We won!", "It was a lovely day with my son.",
-         "We laughed all evening.", "It is benign.", "i sold my first painting", "we're getting married in june"],
+         "We laughed all evening.", "It is benign.",
+        "i beat my own record on the rowing machine", "i sold my first painting", "we're getting married in june"],
 )  # fmt: skip
 def test_good_news_is_met_with_gladness(said: str) -> None:
     assert set(sentences(answer(said))) & set(load_wordings()["joy"])

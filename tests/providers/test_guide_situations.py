@@ -28,7 +28,11 @@ ABOUT = {
     ],
     "a love ended": ["We broke up.", "got dumped", "my husband has met someone else"],
     "shouted at a child": ["i snapped at my son this morning", "I yelled at the kids again."],
-    "something they did": ["it's my fault that we missed the train", "I forgot my best friend's birthday."],
+    "something they did": [
+        "i shouted at a cyclist today",
+        "it's my fault that we missed the train",
+        "I forgot my best friend's birthday.",
+    ],
     "work hangs in the air": [
         "they're making half of us redundant",
         "They are closing the branch in May.",
@@ -43,6 +47,7 @@ ABOUT = {
     "it did not work out": [
         "got a D in maths again",
         "I failed my driving test.",
+        "my team got relegated",
         "My son didn't make the team.",
     ],
     "too much work": ["i worked twelve hours again", "So many deadlines this week."],
@@ -51,6 +56,7 @@ ABOUT = {
         "haven't slept properly in weeks",
         "i'm lying here staring at the ceiling",
     ],
+    "slept well": ["slept nine hours for once", "I slept like a log."],
     "something ahead": [
         "job interview tomorrow morning",
         "I have an exam on Thursday.",
@@ -89,7 +95,7 @@ ABOUT = {
     "a birthday": ["it's my birthday today", "turned fifty and feel like nothing has happened"],
     "money": ["the landlord raised the rent again", "We can't afford the repair."],
     "cannot begin": ["i've been putting off this essay for weeks", "No motivation at all."],
-    "drink and habits": ["I drank again last night.", "a year sober today"],
+    "drink and habits": ["I drank again last night.", "a year sober today", "i quit smoking six weeks ago"],
     "a child on the way": ["I'm pregnant", "My daughter is expecting."],
     "somebody far away": ["I miss my sister, she lives in Australia.", "homesick today"],
     "waiting": ["I'm still waiting to hear from the university.", "he hasn't written back yet"],
@@ -205,6 +211,7 @@ def test_laughing_at_somebody_is_no_good_news(said: str) -> None:
         "I never got to say goodbye to my uncle",
         "he hasn't written back yet and i keep looking at my phone",
         "She hasn't replied and I keep checking my phone.",
+        "so i said id go to the wedding but i dont want to and now its too late to say no",
         "i said something horrible to my daughter and i cant take it back",
         "I signed it and I can't take it back now.",
         "I can't stand it when he chews like that.",

@@ -208,7 +208,7 @@ def _statements(noticed: Noticed, wording: Wording, said: str, moment: str = "")
     pools = load_wordings()
     if noticed.occasion == "identity":
         lines = pools["identity"]
-        if re.search(r"\b(?:remember|memory|feelings?)\b", said.lower()):
+        if re.search(r"\b(?:remember|memory|feelings?|what did i|thing i)\b", said.lower()):
             lines = (lines[2], *lines)
         plain = list(dict.fromkeys(filter(wording.is_new, lines)))[:2]  # the plainest are written first
         return plain or [wording.say_any(pools["open"], pools["again"])]

@@ -182,6 +182,7 @@ _JOY = re.compile(
     r"\b(?:my (?:best friend|sister|daughter|niece|cousin|friend)(?: has| just| finally)* (?:had|gave birth to) "
     r"(?:her|a|the) (?:baby|babies|twins|boy|girl|little \w+)|(?:i'm|we're) (?:an? )?(?:aunt|uncle|gran\w+)(?: now)?$|"
     r"(?:we're|i'm|we are|i am) getting married|got (?:into|accepted)|promoted|"
+    r"beat (?:my|our) (?:own )?(?:record|best|time)|personal best|"
     r"(?:i|we) (?:\w+ )?(?:sold|published|finished|completed|built|ran) (?:my|our) first|(?:i|we) (?:\w+ )?(?:made|did) it|"
     r"best (?:day|night|week|weekend|news|thing|meal|holiday|birthday)|"
     r"(?:lovely|wonderful|amazing|fantastic|brilliant|great|beautiful|perfect|super|gorgeous|magical|"

@@ -22,7 +22,9 @@ _IDENTITY = re.compile(
     r"have (?:a |any )?(?:feelings?|name|"
     r"memory|body))|"
     r"what(?:'s| is) your name|how old are you|where (?:are you from|do you live)|are you (?:male|female|"
-    r"a (?:man|woman|boy|girl))|artificial intelligence|am i (?:talking|speaking) to (?:a|an) \w+)\b"
+    r"a (?:man|woman|boy|girl))|artificial intelligence|you sound (?:just |exactly )?like my \w+|"
+    r"what (?:did i (?:just )?(?:say|tell you)|was the \w+ thing i (?:said|told you))(?: (?:before|earlier|yesterday|today|"
+    r"last time|just now|at the start|last week))?$|am i (?:talking|speaking) to (?:a|an) \w+)\b"
 )
 _GOING = (
     r"good ?bye|bye(?: bye)?|(?:i'll |i will )?see (?:you|ya)|farewell|take care|"
@@ -127,6 +129,10 @@ _COMPLAINT = re.compile(
     r"(?:a |an )?(?:you|machines?|robots?|computers?|programs?|app|thing|guide|questions?)(?: .{0,20})?"
     r"|(?:that|this|it) (?:makes|made|makes absolutely|made absolutely) no sense.{0,20}"
     r"|what (?:kind|sort) of (?:a )?(?:question|answer|thing to say) (?:is|was) that"
+    r"|(?:i'm |i am )?not sure (?:this|that|it|you)(?:'s|'re| is| are)? (?:really )?"
+    r"(?:helps?|helping|(?:any |of )?(?:use|good|help))"
+    r"|(?:this|it|that) (?:doesn't|does not|isn't|is not|won't) (?:really |even )?"
+    r"(?:help|helping|work|working)(?: me| at all)*"
     r"|(?:that's|that is|that was) (?:not|no) (?:an? )?(?:answer|help|helpful|what i asked)\b.{0,20}"
     rf"|(?:what )?a? ?{_BAD} (?:question|answer|machine|program|app)"
     r"|why do you (?:always|keep|only|never|just|have to)\b.{0,40}"
@@ -158,6 +164,8 @@ _HEARING = re.compile(
 )
 _HELP = re.compile(
     rf"{_SO}(?:what (?:can|do|could) you (?:actually |even |all )?do(?: (?:here|for me|exactly|then))*"
+    r"|(?:(?:can|could|will|would) you )?(?:please )?help(?: me)?(?: (?:please|out|with (?:this|that|it|something)))*"
+    r"|i need (?:some |your )?help"
     r"|what (?:should|do) (?:i|we) do (?:here|with this|with you|now then)"
     r"|what (?:can|do|should|could|must|would) (?:i|we|one) "
     r"(?:say|talk about|tell you|ask(?: you)?)(?: (?:here|with this|with you|for me|to you|to it|now|then|"
