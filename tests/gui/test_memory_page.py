@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from PySide6.QtWidgets import QPushButton
 
+from companion.errors import CompanionError, Kind
 from companion.events import JournalRead
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.pages.memory import MemoryPage, MemoryRow
@@ -58,6 +60,33 @@ async def test_each_can_be_pinned_put_right_forgotten_and_allowed_again(
     page.add.click()
     await until(lambda: ("remember", "I live on Ferry Road.") in host.memory.log)
     assert page.own.text() == ""
+
+
+async def test_what_cannot_be_remembered_stays_written_and_two_deeds_are_both_done(
+    dialog: SettingsDialog, host: StagedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> None:
+        raise CompanionError(Kind.DISK_FULL)
+
+    page = await shown(dialog, host)
+    press(page.rows_shown[0], "Remove")
+    press(page.rows_shown[1], "Never bring up")
+    await until(lambda: {("forget", 1), ("forget", 2)} <= set(host.memory.log))
+    await until(lambda: len(page.rows_shown) == 3)
+    for deed in ("remember", "correct"):
+        monkeypatch.setattr(host.memory, deed, full)
+    page.own.setText("I live on Ferry Road.")
+    page.add.click()
+    await until(lambda: "disk" in page.notice.text)
+    assert page.own.text() == "I live on Ferry Road."
+    page.notice.tell("")
+    row = page.rows_shown[1]
+    press(row, "Put right")
+    row.field.setText("It is on Fridays.")
+    row.field.returnPressed.emit()
+    await until(lambda: "disk" in page.notice.text)
+    assert row.field.isVisible()
+    assert row.field.text() == "It is on Fridays."
 
 
 async def test_nobody_elsewhere_is_allowed_until_the_person_ticks_them(

@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 
 from companion.errors import CompanionError, Kind
 from companion.events import DataSent
+from companion.flow import Health
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.page import find_pages
 from companion.gui.settings.pages.hearing import HearingPage
@@ -523,8 +524,6 @@ async def test_a_provider_on_this_computer_asks_for_no_key(dialog: SettingsDialo
 async def test_an_engine_that_is_not_there_is_not_chosen_by_accident(
     dialog: SettingsDialog, host: StagedHost
 ) -> None:
-    from companion.flow import Health
-
     host.healths["ollama"] = Health(ok=False, detail="Ollama is not running.")
     page = await thinking(dialog)
     page.cards["ollama"].click()
@@ -534,6 +533,25 @@ async def test_an_engine_that_is_not_there_is_not_chosen_by_accident(
     answer(page, "Use it anyway")
     await settle()
     assert host.settings.role(Role.THINKS).active == "ollama"
+
+
+async def test_whoever_is_chosen_last_has_the_role(
+    dialog: SettingsDialog, host: StagedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_found, check = asyncio.Event(), host.check
+
+    async def slow(provider: str, role: Role, key: Secret | None = None) -> Health:
+        await is_found.wait()
+        return await check(provider, role, key)
+
+    page = await thinking(dialog)
+    monkeypatch.setattr(host, "check", slow)
+    page.cards["ollama"].click()
+    await settle()
+    page.choose("guide")
+    is_found.set()
+    await settle()
+    assert host.settings.role(Role.THINKS).active == "guide"
 
 
 async def test_models_are_chosen_typed_and_priced(dialog: SettingsDialog, host: StagedHost) -> None:

@@ -76,7 +76,7 @@ class Work:
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[Any]] = {}
 
-    def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def start(self, work: Coroutine[Any, Any, object], name: str) -> None:
         """Runs `work`; what still runs under the same name is cancelled, so the newest wish wins."""
         self.end(name)
         self._tasks[name] = tasks.spawn(work, name=f"settings: {name}")

@@ -292,6 +292,7 @@ class RolePage(SettingsPage):
     def choose(self, name: str) -> None:
         """Opens a provider, and gives it the role if it is ready."""
         spec = self._specs[name]
+        self.work.end("choose")  # whoever was looked for is not wanted any more
         self.open_name = name
         self.notice.tell("")
         self.refresh()

@@ -220,6 +220,8 @@ class ThinkerPage(WelcomePage):
         return {name: known[name] for name in order}
 
     def _choose_provider(self) -> None:
+        self.work.end("offered key")  # another one is wanted now
+        self.notice.tell("")
         self._open_provider()
         if self.key is not None:
             give(self.key.field)

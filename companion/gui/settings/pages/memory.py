@@ -50,17 +50,21 @@ class MemoryRow(QFrame):
         row.addWidget(text_label(_about(memory), "small", fills=True))
         source = page.host.memory
         if memory.is_forgotten:
-            self._button(row, tr("May be brought up again"), lambda: page.do(source.allow(memory.id)))
+            self._button(
+                row, tr("May be brought up again"), lambda: page.do(source.allow(memory.id), memory.id)
+            )
         else:
             is_own = memory.turn_id is None
             if not is_own:
                 words = tr("Not always") if memory.is_pinned else tr("Always bring up")
-                self._button(row, words, lambda: page.do(source.pin(memory.id, not memory.is_pinned)))
+                self._button(
+                    row, words, lambda: page.do(source.pin(memory.id, not memory.is_pinned), memory.id)
+                )
             self._button(row, tr("Put right"), self._edit)
             self._button(
                 row,
                 tr("Remove") if is_own else tr("Never bring up"),
-                lambda: page.do(source.forget(memory.id)),
+                lambda: page.do(source.forget(memory.id), memory.id),
             )
         column.addLayout(row)
 
@@ -76,7 +80,7 @@ class MemoryRow(QFrame):
         self.field.setFocus()
 
     def _save(self) -> None:
-        self._page.do(self._page.host.memory.correct(self.memory.id, self.field.text()))
+        self._page.do(self._page.host.memory.correct(self.memory.id, self.field.text()), self.memory.id)
 
 
 class MemoryPage(SettingsPage):
@@ -141,22 +145,29 @@ class MemoryPage(SettingsPage):
         if hasattr(self, "part"):
             self.part.show_if(True)
 
-    def do(self, work: Coroutine[Any, Any, None]) -> None:
+    def do(self, work: Coroutine[Any, Any, None], memory_id: int) -> None:
         """Does something about a memory, and shows them anew."""
-        self.work.start(self._do(work), "change a memory")
+        self.work.start(self._do(work), f"change memory {memory_id}")
 
-    async def _do(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _do(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Whether it was done; else everything stays as it is, what is being written too."""
         try:
             await work
         except CompanionError as error:
             self.tell_error(error)
+            return False
         await self._fill()
+        return True
 
     def _add(self) -> None:
         text = self.own.text().strip()
         if text:
             self.own.clear()
-            self.do(self.host.memory.remember(text))
+            self.work.start(self._remember(text), "remember")
+
+    async def _remember(self, text: str) -> None:
+        if not await self._do(self.host.memory.remember(text)) and not self.own.text():
+            self.own.setText(text)
 
     def _read(self) -> None:
         self.work.start(self._fill(), "read the memories")
