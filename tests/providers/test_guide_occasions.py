@@ -53,6 +53,7 @@ OCCASIONS = {
     "identity": ["dont you ever get tired of listening", "can you feel anything", "you sound like my therapist",
         "what was the first thing i told you today", "Do you remember me?"],
     "let go": ["can we talk about something else", "Let's change the subject.", "never mind"],
+    "greeting": ["hi its me again", "Hello, it's me."],
     "lead in": ["guess what", "You'll never believe this!", "I have news.", "can i ask you something"],
     "unsure": ["i dont no what to say", "good question", "Hm, that's a tough one."],
     "thanks": ["Thanks, that helps.", "thanks, that's useful", "great, thank you that was helpful"],
@@ -150,7 +151,7 @@ def test_who_does_not_want_to_be_echoed_is_not() -> None:
     "said",
     ["I passed!", "My sister had her baby this morning!",
          "I got the job!", "she said yes!", "We won!", "It was a lovely day with my son.",
-         "We laughed all evening.", "It is benign.",
+         "We laughed all evening.", "It is benign.", "got engaged on the beach last night",
         "i beat my own record on the rowing machine", "i sold my first painting", "we're getting married in june"],
 )  # fmt: skip
 def test_good_news_is_met_with_gladness(said: str) -> None:
@@ -160,7 +161,8 @@ def test_good_news_is_met_with_gladness(said: str) -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        "They laughed at me.", "I didn't get the job.", "She said yes but she did not mean it.", "My ex got the job.",
+        "They laughed at me.", "I didn't get the job.",
+        "I've got a job interview on Tuesday.", "She said yes but she did not mean it.", "My ex got the job.",
         "We won, but my brother was hurt.", "It was a great day until my dad died.", "I wish I had passed the test.",
         "He got the promotion and I cried.", "I used to have the best days there.", "She got engaged and I miss her.",
         "He just laughed.", "she passed", "My sister had her baby taken away.",
@@ -197,6 +199,7 @@ def test_who_wants_advice_is_told_honestly_that_there_is_none(said: str, wants: 
         ("No, not my aunt, my sister in law.", ["your sister-in-law"]),
         ("My brother in law came.", ["your brother-in-law"]),
         ("Mum.", ["your mum"]),
+        ("my bus driver waved at me", ["your bus driver"]),
         ("It was the school run.", []),
     ],
 )

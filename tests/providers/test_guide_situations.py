@@ -97,7 +97,11 @@ ABOUT = {
         "we had to cancel the holiday",
         "The concert got called off.",
     ],
-    "a birthday": ["it's my birthday today", "turned fifty and feel like nothing has happened"],
+    "a birthday": [
+        "it's my birthday today",
+        "granny is ninety on Sunday",
+        "turned fifty and feel like nothing has happened",
+    ],
     "something was stolen or broken": ["someone keyed my car", "My bike got stolen."],
     "feeling nothing": ["i feel nothing", "I just feel numb."],
     "money": ["the landlord raised the rent again", "We can't afford the repair."],

@@ -175,8 +175,8 @@ _GOOD_NEWS = re.compile(
     r"mum|dad|boy|girl))"
     r"(?:'ve| have| just| finally| has)* (?:won|graduated|got published|got promoted|got engaged|passed (?:my|"
     r"the|it|all|every|his|her)|"
-    r"got (?:the|a|his|her|my) (?:job|place|scholarship|promotion|offer|part|role|grant|award|prize|raise))|"
-    r"(?:i'm|we're|we are|i am) engaged)\b|^(?:i|we) (?:just |only just |actually )?passed$"
+    r"got (?:the|a|his|her|my) (?:job(?! interview)|place|scholarship|promotion|offer|part|role|grant|award|prize|raise))|"
+    r"(?:i'm|we're|we are|i am) engaged)\b|^(?:i|we) (?:just |only just |actually )?passed$|^(?:just )?got engaged\b"
 )
 _JOY = re.compile(
     r"\b(?:my (?:best friend|sister|daughter|niece|cousin|friend)(?: has| just| finally)* (?:had|gave birth to) "

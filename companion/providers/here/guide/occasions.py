@@ -301,7 +301,7 @@ _WELL = re.compile(
 )
 _GREETING = re.compile(
     r"(?:hi|hello|hey|heya|hiya|howdy|good (?:morning|afternoon|evening|day)|morning|evening)"
-    r"(?: (?:there|again|guide|companion|you|to you|it's me(?: again)?|i'm back|everyone|everybody))*"
+    r"(?: (?:there|again|guide|companion|you|to you|it'?s me(?: again)?|i'm back|everyone|everybody))*"
 )
 _UNSURE = re.compile(
     r"(?:um |uh |hm |well |hmm |oh |so |yeah |no )*(?:(?:that's |that is |it's )?(?:a |such a )?(?:good|great|hard|tough|"
