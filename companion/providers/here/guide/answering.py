@@ -45,6 +45,8 @@ from companion.providers.here.guide.wording import (
     say_only,
 )
 
+_ENOUGH_WORDS = 20
+"""Who said so much without anything that can be said back is asked, not only waited for."""
 _LONG_WORDS = 45
 """A message of this length has said enough to be answered without a question."""
 _SOME_WORDS, _MANY_WORDS = 9, 25
@@ -171,7 +173,8 @@ def _may_be_quiet(
     is_over = practice.is_over(step) and practice.name != FREE
     is_enough = is_heavy or is_over or (noticed.length >= _LONG_WORDS and is_said_back)
     if not is_said_back:
-        return not statements and (is_heavy or chance.random() < _SILENT_SHARE)
+        is_short = noticed.length < _ENOUGH_WORDS
+        return not statements and (is_heavy or (is_short and chance.random() < _SILENT_SHARE))
     return is_enough or chance.random() < _QUIET_SHARE
 
 
