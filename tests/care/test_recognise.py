@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from companion.care.recognise import Finding, by_rules, findings
+from companion.care.recognise import AS_A_WHOLE, Finding, by_rules, findings
 from companion.care.words import plain
 from companion.kinds import Concern, Severity
 from companion.paths import resources
@@ -171,10 +171,14 @@ def test_what_people_write_on_other_days_raises_hardly_an_alarm() -> None:
 
 
 def test_english_of_another_kind_is_no_danger() -> None:
-    """Sentences of the program and its tests, of which half were learnt from: what a network never saw, it overrates."""
-    said = of_the_program()[::20]
-    assert len(said) > 400
-    prove("care", "false alarms, other English", sum(map(is_alarm, said)) / len(said), 0.01, cases=len(said))
+    """Sentences of the program and its tests, of which half were learnt from: what a network never saw, it overrates.
+
+    What a rule finds is not counted: tests outside this folder say dangerous things on purpose.
+    """
+    said = of_the_program()[::10]
+    assert len(said) > 1000
+    seen = [text for text in said if any(each.rule.startswith(AS_A_WHOLE) for each in findings(text))]
+    prove("care", "false alarms, other English", len(seen) / len(said), 0.01, cases=len(said))
 
 
 def test_whole_posts_with_one_sentence_of_danger() -> None:
