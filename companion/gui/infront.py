@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QEvent, QObject
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QDialog
+from shiboken6 import isValid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,9 +47,13 @@ class InFront(QObject):
     def _take_in(self, dialog: QDialog) -> None:
         """Until it is over: most of these are made anew each time."""
         self.add(dialog)
-        dialog.finished.connect(lambda _: self.remove(dialog))
-        dialog.destroyed.connect(lambda: self.remove(dialog))
+        dialog.finished.connect(lambda _: self._let_go(dialog))
+        dialog.destroyed.connect(lambda: self._let_go(dialog))
         self._arrived(dialog)
+
+    def _let_go(self, dialog: QDialog) -> None:
+        if isValid(self):  # a window that goes takes this along before its dialogs
+            self.remove(dialog)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() in (QEvent.Type.Show, QEvent.Type.Hide):

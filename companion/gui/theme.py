@@ -335,7 +335,9 @@ class Look(QObject):
         """The rest, for all widgets at once: building each in it takes twice as long."""
         app = QApplication.instance()
         assert isinstance(app, QApplication)
-        app.setStyleSheet(stylesheet(self.palette, self.scale))
+        sheet = stylesheet(self.palette, self.scale)
+        if app.styleSheet() != sheet:  # the same once more dresses all there is again, what is going too
+            app.setStyleSheet(sheet)
 
     def font(self, kind: str, *, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
         """The font for one of `SIZES_PX` at the chosen size."""
