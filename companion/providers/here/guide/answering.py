@@ -124,7 +124,7 @@ def _answer_told(
     is_plain = not (wants.no_echo and not noticed.occasion)
     statements = _statements(noticed, wording, said[-1]) if is_plain else []
     if is_over and practice.name != FREE and not statements:
-        return say_alone("after", wording, load_wordings())
+        return say_alone("after", wording, pools)
     if wants.no_questions or _may_be_quiet(noticed, statements, practice, step, chance):
         pool = (
             "loss" if noticed.is_loss else "joy stay" if noticed.is_joy else "room" if statements else "open"

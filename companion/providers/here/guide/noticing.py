@@ -330,15 +330,15 @@ def notice(text: str) -> Noticed:
     topics = tuple(topic for topic in named if not _is_in_passing(topic, plain)) or _person_alone(
         plain, lexicon
     )
+    situation = situation_of(plain) if len(words) <= _ONE_THING_WORDS else None
     if occasion in {"retraction", "put right"}:
         topics, told, felt = _after_retraction(plain, topics), (), ()
-    elif situation_of(plain):
+    elif situation is not None:
         occasion = ""
     elif len(words) <= 3 and not (felt or topics or told or _is_joy(plain, felt)):
         occasion = "short"
     elif rough and len(words) > 3 and not (felt or topics or told) and _is_unclear(words, lexicon):
         occasion = "unclear"
-    situation = situation_of(plain) if len(words) <= _ONE_THING_WORDS else None
     return Noticed(
         occasion=occasion,
         situation=situation,
